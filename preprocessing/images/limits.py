@@ -30,9 +30,7 @@ class ImageLimits(BaseModel):
     )
     # Encoders write about ten scans; each one costs a pass over the whole image.
     max_scans: Annotated[int, Field(ge=1)] = Field(default=64, description="Most scans of a progressive JPEG.")
-    formats: tuple[ImageFormat, ...] = Field(
-        default=tuple(ImageFormat), description="Image formats that are accepted."
-    )
+    formats: tuple[ImageFormat, ...] = Field(default=tuple(ImageFormat), description="Image formats that are accepted.")
 
     @model_validator(mode="after")
     def _sides_make_sense(self) -> Self:

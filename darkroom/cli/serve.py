@@ -1,0 +1,250 @@
+"""`darkroom serve`: the gateway with the embedded model server on the newest pushed model."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from darkroom.errors import ConfigurationError, DarkroomError, DataError
+
+if TYPE_CHECKING:
+    from serving.gateway.server import Listening
+    from serving.gateway.settings import GatewaySettings
+
+_DEFAULT_CONFIG = Path("darkroom.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to serve: `repository` is the folder above the models, None in front of running servers."""
+
+    settings: GatewaySettings
+    repository: Path | None
+    model_name: str
+
+
+@click.command("serve")
+@click.argument("repository", type=click.Path(file_okay=False, path_type=Path), required=False)
+@click.option(
+    *("-c", "--config"),
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Configuration; by default darkroom.yaml where there is one and no repository is given.",
+)
+@click.option(
+    "--model-base-path",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="The model repository, the same as REPOSITORY.",
+)
+@click.option("--model-name", default=None, help="The model to serve; needed when the repository holds several.")
+@click.option("--host", default=None, help="Address to listen on; 127.0.0.1 unless configured.")
+@click.option("--rest-port", type=click.IntRange(0, 65535), default=None, help="REST port, 8080; 0 takes a free one.")
+@click.option("--grpc-port", type=click.IntRange(0, 65535), default=None, help="gRPC port, 9000; 0 takes a free one.")
+@click.option(
+    "--backend",
+    "backends",
+    multiple=True,
+    metavar="HOST:PORT",
+    help="gRPC address of a running TF Serving to use in place of the embedded model server; may be repeated.",
+)
+@click.option(
+    "--model-server-log",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="File for the embedded model server's messages; standard error without it.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+def command(
+    *,
+    repository: Path | None,
+    config: Path | None,
+    model_base_path: Path | None,
+    model_name: str | None,
+    host: str | None,
+    rest_port: int | None,
+    grpc_port: int | None,
+    backends: tuple[str, ...],
+    model_server_log: Path | None,
+    verbose: bool,
+) -> None:
+    """Serve the newest pushed model over REST and gRPC.
+
+    REPOSITORY is the folder that models are pushed to, with <model name>/<version>/ below it.
+
+    Prints two lines of JSON on stdout, {"event": "listening", …} and {"event": "ready", …}; people's lines go to
+    stderr. Ctrl-C or SIGTERM finishes the requests in flight and stops; a second one stops at once.
+    """
+    if repository is not None and model_base_path is not None and repository != model_base_path:
+        raise click.UsageError(f"REPOSITORY {repository} and --model-base-path {model_base_path} name two folders")
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for noisy in ("asyncio", "uvicorn"):
+        logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.WARNING)
+    overrides: dict[str, Any] = {
+        key: value
+        for key, value in {
+            "host": host,
+            "rest_port": rest_port,
+            "grpc_port": grpc_port,
+            "backends": backends or None,
+            "model_name": model_name,
+        }.items()
+        if value is not None
+    }
+    plan = _plan(config, repository or model_base_path, overrides)
+
+    # The child is another program, not a fork that goes on with gRPC; without this gRPC logs a line about it.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    from serving.gateway.server import Gateway, run_gateway  # noqa: PLC0415 - after the environment is set
+    from serving.gateway.supervisor import model_server_command  # noqa: PLC0415 - the same
+
+    def build() -> Gateway:
+        return Gateway(
+            plan.settings,
+            plan.model_name,
+            model_server_command=(
+                model_server_command(plan.model_name, plan.repository / plan.model_name)
+                if plan.repository is not None
+                else None
+            ),
+            model_server_log=model_server_log,
+        )
+
+    announcer = _Announcer(plan)
+    try:
+        run_gateway(
+            build,
+            on_listening=announcer.listening,
+            on_ready=announcer.ready,
+            on_draining=lambda: click.echo("Stopping: finishing the requests in flight.", err=True),
+        )
+    except OSError as error:
+        raise DarkroomError(str(error)) from error
+    click.echo("Stopped.", err=True)
+
+
+class _Announcer:
+    """Says where the gateway is: to people on stderr, to programs on stdout."""
+
+    def __init__(self, plan: _Plan) -> None:
+        self._plan = plan
+        self._rest = ""
+        self._grpc = ""
+
+    def listening(self, where: Listening) -> None:
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(where.host, where.host)
+        self._rest, self._grpc = f"{host}:{where.rest_port}", f"{host}:{where.grpc_port}"
+        click.echo(
+            f"Gateway: REST http://{self._rest}  gRPC {self._grpc}  metrics http://{self._rest}/metrics", err=True
+        )
+        waiting = (
+            f"Starting the model server for {self._plan.model_name} in {self._plan.repository}"
+            if self._plan.repository is not None
+            else f"Waiting for {self._plan.model_name} at {', '.join(self._plan.settings.backends)}"
+        )
+        click.echo(f"{waiting} …", err=True)
+        _event(event="listening", host=where.host, rest_port=where.rest_port, grpc_port=where.grpc_port)
+
+    def ready(self, version: int) -> None:
+        name = self._plan.model_name
+        click.echo(f"Ready: model {name}, version {version}. Ask it with", err=True)
+        click.echo(
+            f"  curl -H 'Content-Type: image/png' --data-binary @IMAGE.png "
+            f"'http://{self._rest}/v1/models/{name}:predict?top_k=3'\n"
+            f"  darkroom predict IMAGE.png --address {self._rest} --model {name}",
+            err=True,
+        )
+        _event(event="ready", model=name, version=version)
+
+
+def _event(**fields: Any) -> None:
+    click.echo(json.dumps(fields))
+    sys.stdout.flush()
+
+
+def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any]) -> _Plan:
+    """Put configuration and options together, and find the model.
+
+    Raises:
+        ConfigurationError: in the configuration or an option.
+        DataError: there is no pushed model.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from serving.gateway.settings import GatewaySettings  # noqa: PLC0415
+
+    configured: dict[str, Any] = {}
+    configured_name: str | None = None
+    if config is not None or (repository is None and not overrides.get("backends") and _DEFAULT_CONFIG.exists()):
+        settings, configured_repository, configured_name = _read_configuration(config or _DEFAULT_CONFIG)
+        configured = settings.model_dump(exclude_unset=True)
+        repository = repository or configured_repository
+    try:
+        settings = GatewaySettings.model_validate({**configured, **overrides})
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        raise ConfigurationError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+    model_name = settings.model_name
+    if settings.backends:
+        model_name = model_name or configured_name
+        if model_name is None:
+            raise ConfigurationError("--backend needs --model-name: the model that this gateway serves")
+        return _Plan(settings, None, model_name)
+    if repository is None:
+        raise ConfigurationError(
+            "Nothing says where the models are: there is no darkroom.yaml here. Name it with --config, or give the "
+            "model repository: darkroom serve REPOSITORY"
+        )
+    return _Plan(settings, repository, _find_model(repository, model_name or configured_name))
+
+
+def _read_configuration(path: Path) -> tuple[GatewaySettings, Path, str]:
+    """The `serving` section, the model repository and the model's name."""
+    from darkroom.configuration import load_configuration  # noqa: PLC0415 - reads YAML, which options alone don't need
+
+    found = load_configuration(path)
+    if "://" in found.repository_path:
+        raise ConfigurationError(
+            f"{path}: push.repository {found.repository_path} is not a local folder; the embedded model server serves "
+            "local ones. Start TF Serving on it and name it with --backend"
+        )
+    return found.serving, Path(found.repository_path), found.model.name
+
+
+def _find_model(repository: Path, wanted: str | None) -> str:
+    """The name of the model to serve; there must be a version of it.
+
+    Raises:
+        DataError: no model was pushed, or several and none is named.
+    """
+    advice = "Train and push one with `darkroom run`, or name another model repository."
+    if not repository.is_dir():
+        raise DataError(f"There is no model repository at {repository}. {advice}")
+    if wanted is not None:
+        if not _has_version(repository / wanted):
+            raise DataError(f"The repository {repository} has no pushed version of model {wanted!r}. {advice}")
+        return wanted
+    names = sorted(folder.name for folder in repository.iterdir() if _has_version(folder))
+    if not names:
+        raise DataError(f"The repository {repository} has no pushed model (<model name>/<version>/). {advice}")
+    if len(names) > 1:
+        raise DataError(
+            f"The repository {repository} has several models, {', '.join(names)}: choose with --model-name."
+        )
+    return names[0]
+
+
+def _has_version(folder: Path) -> bool:
+    """Whether a model's folder has a version, named by a number as TF Serving wants it."""
+    return folder.is_dir() and any(child.name.isdecimal() and child.is_dir() for child in folder.iterdir())

@@ -1,0 +1,75 @@
+"""The whole of `darkroom.yaml` as one value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, PrivateAttr
+
+from darkroom.configuration.sections import (
+    BeamSection,
+    DataSection,
+    EvaluationSection,
+    ModelSection,
+    PipelineSection,
+    PushSection,
+    Section,
+    TrainingSection,
+)
+from preprocessing.spec import PreprocessingSpec
+from serving.gateway.settings import GatewaySettings
+
+
+class DarkroomConfig(Section):
+    """Everything a run depends on. Relative paths are relative to the file the configuration was read from."""
+
+    data: DataSection = Field(default_factory=DataSection, description="The labelled images.")
+    preprocessing: PreprocessingSpec = Field(
+        default_factory=PreprocessingSpec,
+        description="From encoded bytes to the model's input; the same graph runs in training and in serving.",
+    )
+    model: ModelSection = Field(default_factory=ModelSection, description="The network.")
+    training: TrainingSection = Field(default_factory=TrainingSection, description="How it is fitted.")
+    evaluation: EvaluationSection = Field(default_factory=EvaluationSection, description="What it must reach.")
+    push: PushSection = Field(default_factory=PushSection, description="Where it goes.")
+    pipeline: PipelineSection = Field(default_factory=PipelineSection, description="Where runs are recorded.")
+    beam: BeamSection = Field(default_factory=BeamSection, description="Data processing.")
+    serving: GatewaySettings = Field(default_factory=GatewaySettings, description="The gateway.")
+
+    _base: Path = PrivateAttr(default_factory=Path.cwd)
+
+    def located_at(self, base: Path) -> Self:
+        """The same configuration with relative paths taken from `base`."""
+        copy = self.model_copy()
+        copy._base = base.resolve()
+        return copy
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._base
+
+    def resolve(self, path: str) -> str:
+        """An absolute path or URL for a path out of this configuration."""
+        return path if "://" in path else str(self._base / Path(path).expanduser())
+
+    @property
+    def images_path(self) -> str:
+        """The folder of class folders."""
+        return self.resolve(self.data.images)
+
+    @property
+    def repository_path(self) -> str:
+        """The model repository, above the models' names."""
+        return self.resolve(self.push.repository)
+
+    @property
+    def pipeline_root(self) -> str:
+        """The folder of artifacts, logs and metadata."""
+        return self.resolve(self.pipeline.root)
+
+    @property
+    def pipeline_name(self) -> str:
+        """The pipeline's name in ML Metadata."""
+        return self.pipeline.name or self.model.name

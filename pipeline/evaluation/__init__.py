@@ -1,0 +1,1 @@
+"""The gate: what TFMA measures, and what a model must reach."""

@@ -1,0 +1,16 @@
+"""Feature keys of the examples: the ImageNet TFRecord convention."""
+
+ENCODED = "image/encoded"
+FORMAT = "image/format"
+FILENAME = "image/filename"
+HEIGHT = "image/height"
+WIDTH = "image/width"
+CHANNELS = "image/channels"
+SHA256 = "image/key/sha256"
+LABEL = "image/class/label"
+LABEL_TEXT = "image/class/text"
+
+TRAIN_SPLIT = "train"
+EVAL_SPLIT = "eval"
+TEST_SPLIT = "test"
+SPLITS = (TRAIN_SPLIT, EVAL_SPLIT, TEST_SPLIT)

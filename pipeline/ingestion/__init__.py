@@ -1,0 +1,1 @@
+"""Ingestion: labelled images to validated, split examples."""

@@ -1,0 +1,92 @@
+"""The DAG, on one page."""
+
+from __future__ import annotations
+
+import os
+
+from tfx import v1 as tfx
+from tfx.orchestration import metadata
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.proto import transform_pb2
+
+import darkroom
+from darkroom.configuration import DarkroomConfig
+from pipeline.evaluation.eval_config import eval_config
+from pipeline.features import EVAL_SPLIT, TEST_SPLIT, TRAIN_SPLIT
+from pipeline.ingestion.component import ImageExampleGen
+from pipeline.ingestion.options import IngestionOptions
+from pipeline.pusher.component import ModelPusher
+from pipeline.statistics.channel_statistics import SPEC_KEY
+from pipeline.statistics.tfdv_options import statistics_options
+from pipeline.training.options import OPTIONS_KEY, TrainerOptions
+
+
+def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
+    """The TFX pipeline of a configuration.
+
+    Functions are named by their import path rather than by `module_file`, which would build a wheel and call pip
+    inside the run.
+    """
+    example_gen = ImageExampleGen(IngestionOptions.from_configuration(config))
+    examples = example_gen.outputs["examples"]
+    statistics_gen = tfx.components.StatisticsGen(examples=examples, stats_options=statistics_options())
+    schema_gen = tfx.components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
+    example_validator = tfx.components.ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
+    )
+    transform = tfx.components.Transform(
+        examples=examples,
+        schema=schema_gen.outputs["schema"],
+        preprocessing_fn="pipeline.statistics.channel_statistics.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(analyze=[TRAIN_SPLIT], transform=[]),
+        materialize=False,
+        disable_statistics=True,
+        custom_config={SPEC_KEY: config.preprocessing.model_dump_json()},
+    )
+    options = TrainerOptions.from_configuration(config, darkroom.__version__)
+    trainer = tfx.components.Trainer(
+        run_fn="pipeline.training.run.run_fn",
+        examples=examples,
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema_gen.outputs["schema"],
+        train_args=tfx.proto.TrainArgs(splits=[TRAIN_SPLIT]),
+        eval_args=tfx.proto.EvalArgs(splits=[EVAL_SPLIT]),
+        custom_config={OPTIONS_KEY: options.model_dump_json()},
+    )
+    baseline = tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    ).with_id("Baseline")
+    evaluator = tfx.components.Evaluator(
+        examples=examples,
+        example_splits=[TEST_SPLIT],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        eval_config=eval_config(config.evaluation),
+    )
+    pusher = ModelPusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        model_folder=os.path.join(config.repository_path, config.model.name),
+    )
+    return tfx_pipeline.Pipeline(
+        pipeline_name=config.pipeline_name,
+        pipeline_root=os.path.join(config.pipeline_root, "artifacts"),
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            example_validator,
+            transform,
+            trainer,
+            baseline,
+            evaluator,
+            pusher,
+        ],
+        enable_cache=config.pipeline.cache,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            os.path.join(config.pipeline_root, "metadata.sqlite")
+        ),
+        beam_pipeline_args=[f"--runner={config.beam.runner}", *config.beam.options],
+    )

@@ -1,0 +1,1 @@
+"""Statistics: TFDV's options for image examples, and the channel statistics that preprocessing needs."""

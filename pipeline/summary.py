@@ -1,0 +1,127 @@
+"""What a finished run did, as one value for the command, for machines and for later reports."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import tensorflow as tf
+from pydantic import BaseModel, ConfigDict
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.types import Artifact, artifact_utils
+from tfx.utils import path_utils
+
+from darkroom.configuration import DarkroomConfig
+from pipeline.evaluation.verdict import read_verdict
+from pipeline.features import SPLITS
+from pipeline.ingestion.dataset_facts import DatasetFacts
+from pipeline.ingestion.quarantine import read_report
+from pipeline.runner import NodeResult
+from pipeline.training.run import DESCRIPTION_FILE
+
+
+class QuarantinedFile(BaseModel):
+    """A file that was put aside."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    label: str
+    reason: str
+    detail: str
+
+
+class RunSummary(BaseModel):
+    """The outcome of a run.
+
+    Attributes:
+        images: how many in each split.
+        labels: class names in id order.
+        quarantined: the files that were put aside.
+        notes: what people should know about the data.
+        anomalies: what TFDV's validator found in a split, one sentence each.
+        preprocessing_version: of the trained model.
+        epochs: how many ran.
+        accuracy, baseline_accuracy, loss: on the test split; None where not measured.
+        blessed: whether the model passed the gate.
+        reasons: a sentence for each rule of the gate.
+        pushed_version, pushed_to: None when the model was not pushed.
+        seconds: by component.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model_name: str
+    images: dict[str, int]
+    labels: tuple[str, ...]
+    quarantined: tuple[QuarantinedFile, ...]
+    notes: tuple[str, ...]
+    anomalies: tuple[str, ...]
+    preprocessing_version: str
+    epochs: int
+    accuracy: float | None
+    baseline_accuracy: float | None
+    loss: float | None
+    blessed: bool
+    reasons: tuple[str, ...]
+    pushed_version: int | None
+    pushed_to: str | None
+    seconds: dict[str, float]
+
+
+def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSummary:
+    """Gathers the summary of a run from the artifacts of its nodes."""
+    facts = DatasetFacts.read(_output(results, "ImageExampleGen", "examples").uri)
+    refused = read_report(_output(results, "ImageExampleGen", "quarantine").uri)
+    description = _description(_output(results, "Trainer", "model"))
+    blessing = _output(results, "Evaluator", "blessing")
+    verdict = read_verdict(
+        _output(results, "Evaluator", "evaluation").uri,
+        config.evaluation,
+        blessed=blessing.get_int_custom_property("blessed") == 1,
+        has_baseline=bool(results["Evaluator"].inputs.get("baseline_model")),
+    )
+    pushed = _output(results, "ModelPusher", "pushed_model")
+    is_pushed = pushed.get_int_custom_property("pushed") == 1
+    return RunSummary(
+        model_name=config.model.name,
+        images={split: facts.split_size(split) for split in SPLITS},
+        labels=facts.labels,
+        quarantined=tuple(
+            QuarantinedFile(file=entry.file, label=entry.label, reason=entry.reason, detail=entry.detail)
+            for entry in refused
+        ),
+        notes=facts.notes,
+        anomalies=tuple(_anomalies(_output(results, "ExampleValidator", "anomalies"))),
+        preprocessing_version=description["preprocessing"]["version"],
+        epochs=description["training"]["epochs_run"],
+        accuracy=verdict.accuracy,
+        baseline_accuracy=verdict.baseline_accuracy,
+        loss=verdict.loss,
+        blessed=verdict.blessed,
+        reasons=verdict.reasons,
+        pushed_version=int(pushed.get_string_custom_property("pushed_version")) if is_pushed else None,
+        pushed_to=pushed.get_string_custom_property("pushed_destination") if is_pushed else None,
+        seconds={node_id: round(result.seconds, 2) for node_id, result in results.items()},
+    )
+
+
+def _output(results: dict[str, NodeResult], node_id: str, key: str) -> Artifact:
+    return artifact_utils.get_single_instance(results[node_id].outputs[key])
+
+
+def _description(model: Artifact) -> dict[str, Any]:
+    path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+    with tf.io.gfile.GFile(f"{path}/assets.extra/{DESCRIPTION_FILE}") as file:
+        description: dict[str, Any] = json.load(file)
+    return description
+
+
+def _anomalies(artifact: Artifact) -> list[str]:
+    found = []
+    for split in artifact_utils.decode_split_names(artifact.split_names):
+        uri = artifact_utils.get_split_uri([artifact], split)
+        with tf.io.gfile.GFile(f"{uri}/SchemaDiff.pb", "rb") as file:
+            anomalies = anomalies_pb2.Anomalies.FromString(file.read())
+        found += [f"{split}: {name}: {info.description}" for name, info in sorted(anomalies.anomaly_info.items())]
+    return found

@@ -1,0 +1,1 @@
+"""Training: examples and preprocessing in, a SavedModel that takes encoded images out."""

@@ -1,0 +1,25 @@
+"""Laying transparent pixels over a background."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+Background = tuple[int, int, int]
+
+
+def composite(rgba: tf.Tensor, maximum: int, background: Background) -> tf.Tensor:
+    """`over` of Porter and Duff with an opaque background, for straight (not premultiplied) alpha.
+
+    Args:
+        rgba: `[h, w, 4]` uint8 or uint16, 0..`maximum`.
+        maximum: the level of full intensity and of full opacity.
+        background: RGB, 0..255.
+
+    Returns:
+        `[h, w, 3]` float32 on the scale 0..255, not rounded. Opaque pixels come out exactly as they went in.
+    """
+    alpha = tf.cast(rgba[..., 3:], tf.float32) / float(maximum)
+    colour = tf.cast(rgba[..., :3], tf.float32)
+    if maximum != 255:
+        colour = colour / (maximum / 255)
+    return colour * alpha + tf.constant(background, tf.float32) * (1 - alpha)

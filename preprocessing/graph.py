@@ -1,0 +1,80 @@
+"""The preprocessing graph: encoded image bytes in, the model's pixels out."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from preprocessing.decode import decode_image
+from preprocessing.geometry import fit_to_spec
+from preprocessing.scaling import scale, to_channels
+from preprocessing.spec import PreprocessingSpec
+from preprocessing.statistics import ChannelStatistics
+from preprocessing.version import preprocessing_version
+
+
+class PreprocessingGraph(tf.Module):
+    """`image_bytes [N] string -> pixels [N, H, W, C] float32`, made of TensorFlow ops alone.
+
+    The batch form maps the one-image form over the batch, and the trainer's input pipeline calls the one-image form:
+    both run the same ops on the same image, so the same bytes give the same pixels, bit for bit.
+
+    Attributes:
+        spec: what to do.
+        statistics: what the training split said; None when the spec does not need it.
+        version: `<spec.version>-<fingerprint>`.
+    """
+
+    def __init__(self, spec: PreprocessingSpec, statistics: ChannelStatistics | None = None) -> None:
+        """Builds the graph.
+
+        Raises:
+            ValueError: the spec needs statistics and has none, or they have another number of channels.
+        """
+        super().__init__(name="preprocessing")
+        if spec.needs_statistics:
+            # Fails here rather than at the first image.
+            scale(tf.zeros((1, 1, spec.channels)), spec, statistics)
+        self.spec = spec
+        self.statistics = statistics if spec.needs_statistics else None
+        self.version = preprocessing_version(spec, self.statistics)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def __call__(self, image_bytes: tf.Tensor) -> tf.Tensor:
+        """Preprocesses a batch.
+
+        Args:
+            image_bytes: `[N]` string, encoded images of any mix of formats and sizes.
+
+        Returns:
+            `[N, H, W, C]` float32.
+
+        Raises:
+            tf.errors.InvalidArgumentError: an image cannot be decoded.
+        """
+        pixels = tf.map_fn(
+            self.preprocess_one,
+            image_bytes,
+            fn_output_signature=tf.TensorSpec(self.spec.pixel_shape, tf.float32),
+        )
+        return tf.ensure_shape(pixels, (None, *self.spec.pixel_shape))
+
+    def preprocess_one(self, image_bytes: tf.Tensor) -> tf.Tensor:
+        """Preprocesses one image: scalar string to `[H, W, C]` float32."""
+        return scale(self.levels_one(image_bytes), self.spec, self.statistics)
+
+    def levels_one(self, image_bytes: tf.Tensor) -> tf.Tensor:
+        """One image before scaling: scalar string to `[H, W, C]` float32 levels 0..255."""
+        return levels(image_bytes, self.spec)
+
+
+def levels(image_bytes: tf.Tensor, spec: PreprocessingSpec) -> tf.Tensor:
+    """All of the spec but its scaling: scalar string to `[H, W, C]` float32 levels 0..255.
+
+    This is what channel statistics are measured on.
+    """
+    fitted = decode_image(
+        image_bytes,
+        background=spec.background,
+        transform=lambda pixels: fit_to_spec(pixels, spec),
+    )
+    return tf.ensure_shape(to_channels(fitted, spec.channels), spec.pixel_shape)

@@ -1,0 +1,19 @@
+"""Errors of the client beside `serving.errors.ServingError`."""
+
+from __future__ import annotations
+
+from serving.errors import Code, ServingError
+
+
+class ImageRefusedError(ServingError):
+    """The gateway refused an image.
+
+    Attributes:
+        reason: the rule that it broke, as in `preprocessing.images.Refusal`.
+        image: its place among the images that were sent, from 0.
+    """
+
+    def __init__(self, message: str, reason: str, image: int) -> None:
+        super().__init__(Code.INVALID_ARGUMENT, message)
+        self.reason = reason
+        self.image = image

@@ -1,0 +1,155 @@
+"""TF Serving's gRPC services. Translates only; `core.py` decides."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from serving.errors import Code, ServingError
+from serving.gateway.core import GatewayCore
+from serving.gateway.grpc_health import HealthService
+from serving.gateway.health import Health
+from serving.gateway.image_check import RefusedImageError
+from serving.gateway.limits import OverloadedError
+from serving.gateway.record import RequestRecord, deadline_after, request_id_from
+from serving.gateway.scope import RequestScope
+from serving.gateway.settings import GatewaySettings
+from serving.protos import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    inference_pb2,
+    model_management_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+    regression_pb2,
+)
+
+_STATUS = {status.value[0]: status for status in grpc.StatusCode}
+# Details travel in a header, and headers of a call are limited to 8 KiB all together.
+_LONGEST_DETAILS = 4000
+
+# Trailers of a refused image, which tell a program what the details tell people.
+REFUSAL_REASON = "x-refusal-reason"
+REFUSAL_IMAGE = "x-refusal-image"
+REQUEST_ID = "x-request-id"
+
+
+class _Calls:
+    """What every method does around its call to the core."""
+
+    def __init__(self, settings: GatewaySettings, scope: RequestScope) -> None:
+        self._settings = settings
+        self._scope = scope
+
+    async def answer(
+        self,
+        method: str,
+        request: Any,
+        context: grpc.aio.ServicerContext,
+        call: Callable[[Any, RequestRecord], Awaitable[Any]],
+    ) -> Any:
+        offered = {key: value for key, value in context.invocation_metadata() or () if key == REQUEST_ID}
+        record = RequestRecord(
+            request_id=request_id_from(offered.get(REQUEST_ID)),
+            protocol="grpc",
+            method=method,
+            deadline=deadline_after(
+                context.time_remaining(),
+                default=self._settings.default_deadline_seconds,
+                longest=self._settings.max_deadline_seconds,
+            ),
+        )
+        trailers: list[tuple[str, str]] = [(REQUEST_ID, record.request_id)]
+        try:
+            with self._scope.request(record):
+                record.request_bytes = request.ByteSize()
+                response = await call(request, record)
+        except ServingError as error:
+            if isinstance(error, RefusedImageError):
+                trailers += [(REFUSAL_REASON, error.reason.value), (REFUSAL_IMAGE, str(error.image))]
+            if isinstance(error, OverloadedError):
+                # What gRPC's own retry policy obeys (gRFC A6).
+                trailers.append(("grpc-retry-pushback-ms", str(error.retry_after_seconds * 1000)))
+            context.set_trailing_metadata(tuple(trailers))
+            await context.abort(_STATUS[error.code], error.message[:_LONGEST_DETAILS])
+        context.set_trailing_metadata(tuple(trailers))
+        return response
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """tensorflow.serving.PredictionService."""
+
+    def __init__(self, calls: _Calls, core: GatewayCore) -> None:
+        self._calls = calls
+        self._core = core
+
+    async def Predict(  # noqa: N802, D102 - names of the protocol
+        self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext
+    ) -> predict_pb2.PredictResponse:
+        return await self._calls.answer("predict", request, context, self._core.predict)
+
+    async def Classify(  # noqa: N802, D102
+        self, request: classification_pb2.ClassificationRequest, context: grpc.aio.ServicerContext
+    ) -> classification_pb2.ClassificationResponse:
+        return await self._calls.answer("classify", request, context, self._core.classify)
+
+    async def Regress(  # noqa: N802, D102
+        self, request: regression_pb2.RegressionRequest, context: grpc.aio.ServicerContext
+    ) -> regression_pb2.RegressionResponse:
+        return await self._calls.answer("regress", request, context, self._core.regress)
+
+    async def MultiInference(  # noqa: N802, D102
+        self, request: inference_pb2.MultiInferenceRequest, context: grpc.aio.ServicerContext
+    ) -> inference_pb2.MultiInferenceResponse:
+        return await self._calls.answer("multi_inference", request, context, self._core.multi_inference)
+
+    async def GetModelMetadata(  # noqa: N802, D102
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.aio.ServicerContext
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        return await self._calls.answer("metadata", request, context, self._core.metadata)
+
+
+class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    """tensorflow.serving.ModelService."""
+
+    def __init__(self, calls: _Calls, core: GatewayCore) -> None:
+        self._calls = calls
+        self._core = core
+
+    async def GetModelStatus(  # noqa: N802, D102
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
+    ) -> get_model_status_pb2.GetModelStatusResponse:
+        return await self._calls.answer("status", request, context, self._core.status)
+
+    async def HandleReloadConfigRequest(  # noqa: N802, D102
+        self, request: model_management_pb2.ReloadConfigRequest, context: grpc.aio.ServicerContext
+    ) -> model_management_pb2.ReloadConfigResponse:
+        async def refuse(request: Any, record: RequestRecord) -> Any:
+            del request, record
+            raise ServingError(Code.PERMISSION_DENIED, "the gateway does not pass on what changes the model server")
+
+        return await self._calls.answer("reload", request, context, refuse)
+
+
+def build_grpc_server(
+    settings: GatewaySettings, core: GatewayCore, scope: RequestScope, health: Health
+) -> grpc.aio.Server:
+    """A server with every service, not bound and not started."""
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", settings.max_request_bytes),
+            ("grpc.max_send_message_length", -1),
+            # Two gateways on one port would share its connections without anybody noticing.
+            ("grpc.so_reuseport", 0),
+        ]
+    )
+    calls = _Calls(settings, scope)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(calls, core), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(calls, core), server)
+    HealthService(health).add_to(server)
+    return server

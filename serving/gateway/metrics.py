@@ -1,0 +1,166 @@
+"""The gateway's Prometheus metrics. No other module knows Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from serving.gateway.record import RequestRecord
+
+# From a forwarded call on loopback to a cold model on a busy CPU.
+_LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_IMAGE_BYTES = tuple(float(1024 * 4**power) for power in range(8))  # 1 KiB .. 16 MiB
+_CONFIDENCE = tuple(step / 10 for step in range(1, 11))
+
+# Names that no model server has confirmed stay out of the labels: a client could invent any number of them.
+_UNCONFIRMED = "unknown"
+_OTHER_CLASSES = "other"
+_REQUEST_LABELS = ("method", "model", "version", "signature", "protocol", "code")
+
+
+class GatewayMetrics:
+    """Records what happens; `render` writes it in the format that the scraper asks for."""
+
+    def __init__(self, *, max_classes: int) -> None:
+        self._max_classes = max_classes
+        self._classes: dict[str, set[str]] = {}
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self._requests = self._counter(
+            "requests", "Requests answered; code is gRPC's, OK for success.", *_REQUEST_LABELS
+        )
+        self._errors = self._counter(
+            "request_errors", "Requests answered with an error.", "model", "protocol", "code", "http_status"
+        )
+        self._seconds = Histogram(
+            "darkroom_gateway_request_seconds",
+            "Time from a request's arrival to its answer.",
+            _REQUEST_LABELS,
+            buckets=_LATENCY_SECONDS,
+            registry=self.registry,
+        )
+        self._backend_seconds = Histogram(
+            "darkroom_gateway_backend_seconds",
+            "Time of calls to model servers.",
+            ("backend", "method", "code"),
+            buckets=_LATENCY_SECONDS,
+            registry=self.registry,
+        )
+        self._in_flight = self._gauge(
+            "in_flight_requests", "Requests that have arrived and are not answered yet.", "protocol"
+        )
+        self._shed = self._counter("shed_requests", "Requests turned away because of load.", "protocol")
+        self._refused = self._counter("refused_images", "Images refused, by the rule they broke.", "reason")
+        self._images = self._counter("images", "Images that passed inspection.", "format")
+        self._image_bytes = Histogram(
+            "darkroom_gateway_image_bytes",
+            "Encoded size of images that passed inspection.",
+            ("format",),
+            buckets=_IMAGE_BYTES,
+            registry=self.registry,
+        )
+        self._predicted = self._counter(
+            "predicted_classes", "Answers by their most probable class.", "model", "version", "class_label"
+        )
+        self._confidence = Histogram(
+            "darkroom_gateway_confidence",
+            "Probability of the most probable class.",
+            ("model", "version"),
+            buckets=_CONFIDENCE,
+            registry=self.registry,
+        )
+        self._descriptions_failed = self._counter(
+            "description_failures", "Model versions whose description could not be had.", "model", "reason"
+        )
+        self._backend_available = self._gauge(
+            "backend_available", "Whether a model server has the model available.", "backend"
+        )
+        self._restarts = self._counter("model_server_restarts", "Restarts of the embedded model server.")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"darkroom_gateway_{name}_total", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"darkroom_gateway_{name}", text, labels, registry=self.registry)
+
+    def watch_values(self, *, draining: Callable[[], float], log_failures: Callable[[], float]) -> None:
+        """Read these values whenever somebody scrapes."""
+        self._gauge("draining", "1 while the gateway finishes its last requests.").set_function(draining)
+        self._gauge("request_log_failures", "Lines of the request log that could not be written.").set_function(
+            log_failures
+        )
+
+    def request_arrived(self, protocol: str) -> None:
+        """A request is here; `request_answered` follows."""
+        self._in_flight.labels(protocol).inc()
+
+    def request_answered(self, record: RequestRecord) -> None:
+        """A request is done, well or not."""
+        self._in_flight.labels(record.protocol).dec()
+        code = "OK" if record.code is None else record.code.name
+        labels = (
+            record.method,
+            record.model if record.known_model else _UNCONFIRMED,
+            str(record.answered_version or ""),
+            record.signature if record.known_signature else _UNCONFIRMED,
+            record.protocol,
+            code,
+        )
+        self._requests.labels(*labels).inc()
+        self._seconds.labels(*labels).observe(record.elapsed_ms() / 1000)
+        if record.code is not None:
+            self._errors.labels(labels[1], record.protocol, code, str(record.http_status or "")).inc()
+        if record.refusal is not None:
+            self._refused.labels(record.refusal.value).inc()
+        for header, size in zip(record.images, record.image_bytes, strict=True):
+            self._images.labels(header.format.value).inc()
+            self._image_bytes.labels(header.format.value).observe(size)
+        for label, confidence in record.predicted:
+            self._predicted.labels(labels[1], labels[2], self._class_label(record.model, label)).inc()
+            self._confidence.labels(labels[1], labels[2]).observe(confidence)
+
+    def _class_label(self, model: str, label: str) -> str:
+        seen = self._classes.setdefault(model, set())
+        if label not in seen:
+            if len(seen) >= self._max_classes:
+                return _OTHER_CLASSES
+            seen.add(label)
+        return label
+
+    def request_shed(self, protocol: str) -> None:
+        """A request was turned away because of load."""
+        self._shed.labels(protocol).inc()
+
+    def backend_call(self, backend: str, method: str, code: str, seconds: float) -> None:
+        """A call to a model server ended."""
+        self._backend_seconds.labels(backend, method, code).observe(seconds)
+
+    def backend_available(self, backend: str, available: bool) -> None:
+        """The last look at a model server."""
+        self._backend_available.labels(backend).set(available)
+
+    def backend_gone(self, backend: str) -> None:
+        """A model server left the list: its series end, or restarts on new ports would pile them up."""
+        self._backend_available.remove_by_labels({"backend": backend})
+        self._backend_seconds.remove_by_labels({"backend": backend})
+
+    def description_failed(self, model: str, reason: str) -> None:
+        """A model version answered but could not be asked what it is."""
+        self._descriptions_failed.labels(model, reason).inc()
+
+    def model_server_restarted(self) -> None:
+        """The embedded model server was started again."""
+        self._restarts.inc()
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """All metrics and their content type, OpenMetrics when `accept` asks for it."""
+        encode: Any
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type

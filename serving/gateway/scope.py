@@ -1,0 +1,86 @@
+"""What surrounds every request of either protocol: it is counted, timed, logged, and any failure gets its code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from serving.errors import Code, ServingError
+from serving.gateway.limits import OverloadedError
+from serving.gateway.metrics import GatewayMetrics
+from serving.gateway.record import RequestRecord
+from serving.gateway.request_log import RequestLog
+
+_LOG = logging.getLogger(__name__)
+
+
+class RequestScope:
+    """Opened by an adapter when a request arrives, closed when it is answered.
+
+    Attributes:
+        open_requests: how many have arrived and are not answered yet.
+        refusing: set while the gateway drains; new requests then get UNAVAILABLE.
+    """
+
+    def __init__(self, metrics: GatewayMetrics, log: RequestLog) -> None:
+        self._metrics = metrics
+        self._log = log
+        self.open_requests = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.refusing = False
+
+    @contextmanager
+    def request(self, record: RequestRecord) -> Iterator[None]:
+        """Answer one request inside.
+
+        Raises:
+            ServingError: whatever went wrong inside; an unforeseen exception is logged and becomes INTERNAL.
+        """
+        self.open_requests += 1
+        self._idle.clear()
+        self._metrics.request_arrived(record.protocol)
+        try:
+            self._refuse_when_draining()
+            yield
+        except ServingError as error:
+            _note(record, error)
+            if isinstance(error, OverloadedError):
+                self._metrics.request_shed(record.protocol)
+            raise
+        except asyncio.CancelledError:
+            _note(record, ServingError(Code.CANCELLED, "the client went away"))
+            raise
+        except Exception as error:
+            _LOG.exception("Request %s failed unexpectedly", record.request_id)
+            internal = ServingError(Code.INTERNAL, f"internal error; the log has it under request {record.request_id}")
+            _note(record, internal)
+            raise internal from error
+        finally:
+            self._metrics.request_answered(record)
+            self._log.write(record)
+            self.open_requests -= 1
+            if not self.open_requests:
+                self._idle.set()
+
+    def _refuse_when_draining(self) -> None:
+        if self.refusing:
+            raise ServingError(Code.UNAVAILABLE, "the gateway is stopping; ask another one")
+
+    async def until_idle(self, seconds: float) -> bool:
+        """Wait until no request is open; False when `seconds` pass before."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def _note(record: RequestRecord, error: ServingError) -> None:
+    record.code = error.code
+    record.error = error.message
+    if record.http_status is None and record.protocol == "rest":
+        record.http_status = error.http_status

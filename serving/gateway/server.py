@@ -1,0 +1,235 @@
+"""The gateway process: everything wired together in one event loop, from listening to drained."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc.aio
+
+from serving.gateway.core import GatewayCore
+from serving.gateway.grpc_service import build_grpc_server
+from serving.gateway.health import Health
+from serving.gateway.image_check import ImageChecker
+from serving.gateway.limits import Limiter
+from serving.gateway.metrics import GatewayMetrics
+from serving.gateway.pool import BackendPool
+from serving.gateway.request_log import RequestLog
+from serving.gateway.rest import RestAdapter
+from serving.gateway.scope import RequestScope
+from serving.gateway.servables import Servables
+from serving.gateway.settings import GatewaySettings
+from serving.gateway.supervisor import ModelServerSupervisor
+from serving.http_server import HttpServer
+
+_LOG = logging.getLogger(__name__)
+
+_READY_POLL_SECONDS = 0.05
+# Connections that are idle after the drain have nothing to lose.
+_CLOSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a gateway listens."""
+
+    host: str
+    rest_port: int
+    grpc_port: int
+
+
+class Gateway:
+    """One gateway inside a running event loop.
+
+    Example:
+        gateway = Gateway(settings, "digits")
+        listening = await gateway.start()
+        ...
+        await gateway.drain()
+
+    Attributes:
+        health: what /readyz answers.
+        supervisor: of the embedded model server; None in front of servers that run already.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        model_name: str,
+        *,
+        model_server_command: Sequence[str] | None = None,
+        model_server_log: Path | None = None,
+    ) -> None:
+        """Nothing is bound or started yet.
+
+        Args:
+            settings: with `backends`, or
+            model_name: whose availability makes the gateway ready.
+            model_server_command: starts the embedded model server; needed when `settings.backends` is empty.
+            model_server_log: the embedded model server's standard error; without it, this process's.
+
+        Raises:
+            ValueError: neither backends nor a command, or both.
+            OSError: the request log can't be opened.
+        """
+        if bool(settings.backends) == (model_server_command is not None):
+            raise ValueError("a gateway needs either settings.backends or a model_server_command")
+        self._settings = settings
+        self._metrics = GatewayMetrics(max_classes=settings.metrics_max_classes)
+        self._log = RequestLog(settings.log)
+        self._pool = BackendPool(settings, model_name, self._metrics)
+        self._checker = ImageChecker(settings)
+        self._limiter = Limiter(settings)
+        self._scope = RequestScope(self._metrics, self._log)
+        servables = Servables(self._pool, self._metrics)
+        self._core = GatewayCore(
+            settings=settings,
+            model_name=model_name,
+            pool=self._pool,
+            servables=servables,
+            checker=self._checker,
+            limiter=self._limiter,
+            metrics=self._metrics,
+        )
+        self.health = Health(self._pool, model_name)
+        self._metrics.watch_values(
+            draining=lambda: float(self.health.draining), log_failures=lambda: float(self._log.failures)
+        )
+        self.supervisor: ModelServerSupervisor | None = None
+        if model_server_command is not None:
+            self.supervisor = ModelServerSupervisor(
+                model_server_command,
+                on_addresses=self._pool.set_addresses,
+                metrics=self._metrics,
+                log_path=model_server_log,
+            )
+        rest = RestAdapter(
+            settings=settings,
+            core=self._core,
+            scope=self._scope,
+            limiter=self._limiter,
+            health=self.health,
+            metrics=self._metrics,
+        )
+        self._http = HttpServer(rest.app, host=settings.host, port=settings.rest_port, lifespan="off")
+        self._grpc: grpc.aio.Server | None = None
+
+    async def start(self) -> Listening:
+        """Listen on both ports, then start the model server (it takes long; the gateway lives meanwhile).
+
+        Raises:
+            OSError: an address can't be bound.
+        """
+        settings = self._settings
+        self._grpc = build_grpc_server(settings, self._core, self._scope, self.health)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        try:
+            grpc_port = self._grpc.add_insecure_port(f"{host}:{settings.grpc_port}")
+        except RuntimeError as error:
+            raise OSError(f"Cannot listen on {host}:{settings.grpc_port} for gRPC: {error}") from error
+        rest_port = await self._http.start()
+        await self._grpc.start()
+        if self.supervisor is not None:
+            self.supervisor.start()
+        else:
+            self._pool.set_addresses(settings.backends)
+        return Listening(settings.host, rest_port, grpc_port)
+
+    async def until_ready(self) -> int:
+        """Wait until the gateway is ready; returns the model's newest version."""
+        while True:
+            found = self.health.readiness()
+            if found.ready and found.version is not None:
+                return found.version
+            await asyncio.sleep(_READY_POLL_SECONDS)
+
+    async def drain(self) -> bool:
+        """Stop without losing a request: turn unready, refuse new ones, finish those in flight, stop everything.
+
+        Returns:
+            Whether all requests in flight could finish.
+        """
+        self.health.draining = True
+        await asyncio.sleep(self._settings.drain_delay_seconds)
+        self._scope.refusing = True
+        finished = await self._scope.until_idle(self._settings.drain_seconds)
+        if not finished:
+            _LOG.warning("Requests still ran after %g s and are given up", self._settings.drain_seconds)
+        await self.close()
+        return finished
+
+    async def close(self) -> None:
+        """Stop everything at once; safe to call after `drain`, or when `start` failed."""
+        self._scope.refusing = True
+        if self._grpc is not None:
+            await self._grpc.stop(0)
+            self._grpc = None
+        await self._http.stop(_CLOSE_SECONDS)
+        if self.supervisor is not None:
+            await self.supervisor.stop()
+        await self._pool.close()
+        self._checker.close()
+        self._log.close()
+
+
+def run_gateway(
+    build: Callable[[], Gateway],
+    *,
+    on_listening: Callable[[Listening], None],
+    on_ready: Callable[[int], None],
+    on_draining: Callable[[], None],
+) -> None:
+    """Run a gateway in this process until SIGTERM or SIGINT, then drain it. A second signal stops it at once.
+
+    Args:
+        build: makes the gateway, inside the loop.
+        on_listening: told where it listens.
+        on_ready: told the model's version, once, when the gateway becomes ready.
+        on_draining: told when a signal has come.
+
+    Raises:
+        OSError: an address can't be bound.
+    """
+    import uvloop  # noqa: PLC0415 - a loop for this process, not for whoever imports the module
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(build, on_listening, on_ready, on_draining))
+
+
+async def _run(
+    build: Callable[[], Gateway],
+    on_listening: Callable[[Listening], None],
+    on_ready: Callable[[int], None],
+    on_draining: Callable[[], None],
+) -> None:
+    loop = asyncio.get_running_loop()
+    signals = 0
+    first, second = asyncio.Event(), asyncio.Event()
+
+    def signalled() -> None:
+        nonlocal signals
+        signals += 1
+        (first if signals == 1 else second).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signalled)
+    gateway = build()
+    try:
+        on_listening(await gateway.start())
+        ready = asyncio.create_task(gateway.until_ready())
+        ready.add_done_callback(lambda task: None if task.cancelled() else on_ready(task.result()))
+        await first.wait()
+        ready.cancel()
+        on_draining()
+        draining = asyncio.create_task(gateway.drain())
+        impatience = asyncio.create_task(second.wait())
+        await asyncio.wait({draining, impatience}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (draining, impatience):
+            task.cancel()
+        await asyncio.gather(draining, impatience, return_exceptions=True)
+    finally:
+        await gateway.close()

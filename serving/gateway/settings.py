@@ -1,0 +1,98 @@
+"""The gateway's settings: the `serving:` section of darkroom.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from preprocessing.images.limits import ImageLimits
+
+
+class LogSettings(BaseModel):
+    """What the gateway writes about the requests it answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requests: Literal["all", "errors", "none"] = Field(
+        default="all", description="Which requests get a JSON line in the request log: all, only failed ones, or none."
+    )
+    path: str | None = Field(
+        default=None, description="File that the request log is appended to; without it, standard error."
+    )
+
+
+class GatewaySettings(BaseModel):
+    """Everything the gateway can be told. Ports may be 0: the system chooses and the gateway says which."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    host: str = Field(default="127.0.0.1", description="Address that the gateway listens on, REST and gRPC.")
+    rest_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        default=8080, description="Port of REST, health and metrics; 0 chooses a free one."
+    )
+    grpc_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        default=9000, description="Port of gRPC; 0 chooses a free one."
+    )
+    model_name: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Model whose availability decides readiness; without it, the model's name in the configuration.",
+    )
+    backends: tuple[str, ...] = Field(
+        default=(),
+        description="gRPC addresses (host:port) of running TF Serving servers; empty starts the embedded model server.",
+    )
+    default_deadline_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=30.0, description="Time a request may take when its client names no deadline."
+    )
+    max_deadline_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=300.0, description="Longest deadline a client may ask for; longer ones are cut to it."
+    )
+    body_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=30.0, description="Time in which a REST request's body must have arrived."
+    )
+    top_k: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=5, description="Classes in an image answer when the request names no number."
+    )
+    image_inputs: tuple[str, ...] = Field(
+        default=("image_bytes",),
+        description="Names of string inputs that carry encoded images; these are inspected before they are forwarded.",
+    )
+    verify_images: bool = Field(
+        default=True,
+        description="Decode every image strictly beside the model call, to refuse damage that decoders pass over.",
+    )
+    verify_threads: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=2, description="Threads that verify images; each holds one decoded image at a time."
+    )
+    limits: ImageLimits = Field(default=ImageLimits(), description="Bounds on each image.")
+    max_images_per_request: Annotated[int, Field(ge=1)] = Field(default=64, description="Most images in one request.")
+    # An image of the largest accepted size (32 MiB) as base64 inside JSON takes 43 MiB.
+    max_request_bytes: Annotated[int, Field(ge=1024, le=2**31 - 1)] = Field(
+        default=64 * 1024 * 1024, description="Largest request, in bytes: a REST body or a gRPC message."
+    )
+    max_concurrent_requests: Annotated[int, Field(ge=1)] = Field(
+        default=64, description="Requests worked on at once; more are turned away with 429 or RESOURCE_EXHAUSTED."
+    )
+    max_buffered_bytes: Annotated[int, Field(ge=1024)] = Field(
+        default=512 * 1024 * 1024,
+        description="Request bytes held at once over all REST requests; more are turned away as overload.",
+    )
+    retry_after_seconds: Annotated[int, Field(ge=1)] = Field(
+        default=1, description="What a request that was turned away is told to wait, in Retry-After."
+    )
+    drain_delay_seconds: Annotated[float, Field(ge=0)] = Field(
+        default=0.0,
+        description="Time between turning unready and refusing requests, so that load balancers notice first.",
+    )
+    drain_seconds: Annotated[float, Field(ge=0)] = Field(
+        default=30.0, description="Time that requests in flight get to finish when the gateway stops."
+    )
+    status_poll_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="Time between two looks at the model's status in a backend."
+    )
+    metrics_max_classes: Annotated[int, Field(ge=0)] = Field(
+        default=200, description="Most classes with a counter of their own for each model; the rest count as 'other'."
+    )
+    log: LogSettings = Field(default=LogSettings(), description="The request log.")

@@ -1,0 +1,199 @@
+"""What the model server answers, whatever the protocol: finds the servable, a thread and the time, and counts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy.typing as npt
+
+from serving.errors import Code, ServingError
+from serving.model_server.metrics import ModelServerMetrics
+from serving.model_server.model_manager import ModelManager
+from serving.model_server.runtime import Arrays, Servable
+from serving.model_server.versions import ServableHandle
+from serving.protos import get_model_metadata_pb2, get_model_status_pb2, meta_graph_pb2, model_pb2
+
+SIGNATURE_DEF = "signature_def"
+
+_MICROSECONDS = 1_000_000
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One inference request.
+
+    Attributes:
+        api: `Predict`, `Classify`, `Regress` or `MultiInference`, as TF Serving's metrics name them.
+        entrypoint: the protocol it came by.
+        deadline: `time.monotonic()` after which nobody waits for the answer; None for never.
+    """
+
+    api: str
+    entrypoint: Literal["GRPC", "REST"]
+    deadline: float | None = None
+
+    def check_deadline(self) -> None:
+        """Raise DEADLINE_EXCEEDED once the deadline has passed."""
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            raise ServingError(Code.DEADLINE_EXCEEDED, "The deadline passed before the model could run")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of an inference request, and the version that gave it."""
+
+    result: Any
+    model_name: str
+    version: int
+
+    def fill(self, spec: model_pb2.ModelSpec, signature_name: str) -> None:
+        """Write the model's name, version and signature into a response's `model_spec`."""
+        spec.Clear()
+        spec.name = self.model_name
+        spec.version.value = self.version
+        spec.signature_name = signature_name
+
+
+class ServingCore:
+    """Answers requests; lives on the event loop and computes in `executor`."""
+
+    def __init__(self, models: ModelManager, executor: Executor, metrics: ModelServerMetrics) -> None:
+        self._models = models
+        self._executor = executor
+        self._metrics = metrics
+
+    async def infer(self, spec: model_pb2.ModelSpec, call: Call, work: Callable[[Servable], Any]) -> Answer:
+        """Run `work` in a thread on the servable that `spec` names.
+
+        `work` translates as well: reading megabytes of JSON on the event loop would hold up every other request. If the
+        caller is cancelled (its client has gone) before a thread was free, `work` never runs; a version stays loaded
+        until `work` has really ended.
+
+        Raises:
+            ServingError: the model is not there, the deadline has passed, or what `work` raised.
+        """
+        start = time.monotonic()
+        status = "OK"
+        # A client may invent names without end; only names that exist may become label values.
+        name = spec.name if self._models.knows(spec.name) else ""
+        try:
+            handle = self._models.acquire(spec)
+            servable = _TimedServable(handle.servable, self._metrics, name, call.api)
+            future = self._submit(handle, lambda: _run(servable, call, work))
+            result = await asyncio.wrap_future(future)
+            return Answer(result, handle.model_name, handle.version)
+        except ServingError as error:
+            status = error.code.name
+            raise
+        except asyncio.CancelledError:
+            status = Code.CANCELLED.name
+            raise
+        except Exception:
+            status = Code.INTERNAL.name
+            raise
+        finally:
+            elapsed = (time.monotonic() - start) * _MICROSECONDS
+            self._metrics.request_count.add(name, status)
+            self._metrics.request_latency.observe(elapsed, name, call.api, call.entrypoint, status)
+
+    def count_examples(self, model_name: str, count: int) -> None:
+        """Count the tf.Examples of a Classify, Regress or MultiInference request."""
+        if self._models.knows(model_name):
+            self._metrics.request_example_count_total.add(model_name, by=count)
+            self._metrics.request_example_counts.observe(count, model_name)
+
+    def model_metadata(
+        self, spec: model_pb2.ModelSpec, fields: Sequence[str]
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        """The signatures of a version.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT for anything but `signature_def`, or the model is not there.
+        """
+        if not fields:
+            raise ServingError(
+                Code.INVALID_ARGUMENT, "GetModelMetadataRequest must specify at least one metadata_field"
+            )
+        for field in fields:
+            if field != SIGNATURE_DEF:
+                raise ServingError(Code.INVALID_ARGUMENT, f"Metadata field {field} is not supported")
+        handle = self._models.acquire(spec)
+        try:
+            signatures = get_model_metadata_pb2.SignatureDefMap()
+            for name, signature in handle.servable.signatures.items():
+                signatures.signature_def[name].CopyFrom(signature)
+            response = get_model_metadata_pb2.GetModelMetadataResponse()
+            response.model_spec.name = handle.model_name
+            response.model_spec.version.value = handle.version
+            response.metadata[SIGNATURE_DEF].Pack(signatures)
+            return response
+        finally:
+            handle.release()
+
+    def model_status(self, spec: model_pb2.ModelSpec) -> get_model_status_pb2.GetModelStatusResponse:
+        """The states of a model's versions, newest first.
+
+        Raises:
+            ServingError: the model or version was never there.
+        """
+        response = get_model_status_pb2.GetModelStatusResponse()
+        for version in self._models.statuses(spec):
+            status = response.model_version_status.add(version=version.number, state=version.state.value)
+            status.status.error_code = 0
+            if version.error is not None:
+                status.status.error_code = version.error.code.value
+                status.status.error_message = version.error.message
+        return response
+
+    def metrics_text(self) -> str:
+        """All metrics in Prometheus' text format."""
+        return self._metrics.render()
+
+    def _submit(self, handle: ServableHandle, task: Callable[[], _Result]) -> Future[_Result]:
+        """Run a task in a thread; the version is let go when the task has ended or was cancelled before it began."""
+        loop = asyncio.get_running_loop()
+        try:
+            future = self._executor.submit(task)
+        except RuntimeError as error:
+            handle.release()
+            raise ServingError(Code.UNAVAILABLE, "The model server is shutting down") from error
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(handle.release))
+        return future
+
+
+def _run(servable: Servable, call: Call, work: Callable[[Servable], _Result]) -> _Result:
+    call.check_deadline()
+    return work(servable)
+
+
+class _TimedServable:
+    """A servable whose runs are measured for one request."""
+
+    def __init__(self, servable: Servable, metrics: ModelServerMetrics, model_name: str, api: str) -> None:
+        self._servable = servable
+        self._metrics = metrics
+        self._labels = (model_name, api, servable.runtime_name)
+
+    @property
+    def signatures(self) -> Mapping[str, meta_graph_pb2.SignatureDef]:
+        return self._servable.signatures
+
+    @property
+    def runtime_name(self) -> str:
+        return self._servable.runtime_name
+
+    def run(self, signature_name: str, inputs: Arrays, outputs: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+        start = time.monotonic()
+        try:
+            return self._servable.run(signature_name, inputs, outputs)
+        finally:
+            self._metrics.runtime_latency.observe((time.monotonic() - start) * _MICROSECONDS, *self._labels)
+
+    def close(self) -> None:
+        raise RuntimeError("A request does not close the servable it uses")

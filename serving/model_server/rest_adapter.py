@@ -1,0 +1,193 @@
+"""TF Serving's REST API over the core (https://www.tensorflow.org/tfx/serving/api_rest)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+from google.protobuf import json_format
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from serving import rest_json
+from serving.errors import Code, ServingError
+from serving.model_server import inference
+from serving.model_server.core import SIGNATURE_DEF, Call, ServingCore
+from serving.model_server.runtime import Servable
+from serving.model_server.signature import DEFAULT_SIGNATURE
+from serving.protos import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    model_pb2,
+    predict_pb2,
+    regression_pb2,
+)
+
+_log = logging.getLogger(__name__)
+
+METRICS_PATH = "/monitoring/prometheus/metrics"
+
+# The shapes of http_rest_api_util.cc: case-insensitive, names without slash and colon.
+_TARGET = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_INFERENCE = re.compile(rf"{_TARGET}:(?P<method>classify|regress|predict)", re.IGNORECASE | re.ASCII)
+_STATUS = re.compile(rf"{_TARGET}(?P<metadata>/metadata)?", re.IGNORECASE | re.ASCII)
+
+
+class RestAdapter:
+    """Answers `/v1/models/…` and the metrics page."""
+
+    def __init__(self, core: ServingCore, *, timeout_seconds: float) -> None:
+        """`timeout_seconds` is how long one request may take."""
+        self._core = core
+        self._timeout_seconds = timeout_seconds
+
+    def app(self) -> Starlette:
+        """The ASGI app."""
+        return Starlette(
+            routes=[
+                Route(METRICS_PATH, self._metrics, methods=["GET"]),
+                Route("/{path:path}", self._dispatch, methods=["GET", "POST", "PUT", "DELETE", "PATCH"]),
+            ]
+        )
+
+    async def _metrics(self, request: Request) -> Response:
+        return Response(self._core.metrics_text(), media_type="text/plain; version=0.0.4")
+
+    async def _dispatch(self, request: Request) -> Response:
+        # Percent-decoding comes after the path is taken apart: a name may hold an escaped slash.
+        path = request.scope.get("raw_path", request.url.path.encode()).decode("latin-1")
+        try:
+            return _json(await self._answer(request, path))
+        except ServingError as error:
+            return _json(rest_json.render_error(error.message), error.http_status)
+        except ClientDisconnect:
+            return _json(rest_json.render_error("The client has gone"), 499)
+        except Exception as error:  # noqa: BLE001 - the server answers, whatever a handler raised
+            # The client gets the kind of failure; the log gets the rest.
+            _log.exception("A request failed unexpectedly")
+            message = f"Internal error: {type(error).__name__}; the server's log says more"
+            return _json(rest_json.render_error(message), 500)
+
+    async def _answer(self, request: Request, path: str) -> bytes:
+        if request.method == "POST" and (match := _INFERENCE.fullmatch(path)):
+            body = await request.body()
+            method = match["method"].lower()
+            return await self._until_disconnect(request, self._infer(method, _model_spec(match), body))
+        if request.method == "GET" and (match := _STATUS.fullmatch(path)):
+            return self._metadata(match) if match["metadata"] else self._status(match)
+        if not path.lower().startswith("/v1/"):
+            raise ServingError(Code.NOT_FOUND, f"Not found: {path}; the API is under /v1/models")
+        raise ServingError(Code.INVALID_ARGUMENT, f"Malformed request: {request.method} {path}")
+
+    async def _infer(self, method: str, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
+        work, api = {
+            "predict": (_predict, "Predict"),
+            "classify": (_classify, "Classify"),
+            "regress": (_regress, "Regress"),
+        }[method]
+        call = Call(api, "REST", time.monotonic() + self._timeout_seconds)
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                answer = await self._core.infer(spec, call, lambda servable: work(servable, spec, body))
+        except TimeoutError as error:
+            raise ServingError(
+                Code.DEADLINE_EXCEEDED, f"The request took longer than {self._timeout_seconds:g} s"
+            ) from error
+        text, examples = answer.result
+        if examples is not None:
+            self._core.count_examples(spec.name, examples)
+        return text
+
+    async def _until_disconnect(self, request: Request, answering: Any) -> bytes:
+        """The answer, unless the client goes first; then the work is cancelled."""
+        answer = asyncio.ensure_future(answering)
+        # After the body, the next message can only be the disconnect.
+        gone = asyncio.ensure_future(request.receive())
+        try:
+            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise ClientDisconnect
+            return await answer
+        finally:
+            answer.cancel()
+            gone.cancel()
+
+    def _status(self, match: re.Match[str]) -> bytes:
+        return _proto_json(self._core.model_status(_model_spec(match)))
+
+    def _metadata(self, match: re.Match[str]) -> bytes:
+        response = self._core.model_metadata(_model_spec(match), [SIGNATURE_DEF])
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata[SIGNATURE_DEF].Unpack(signatures)
+        # TF Serving writes the packed message's fields without the "@type" that Any's JSON has.
+        spec, signature_def = _proto_json(response.model_spec), _proto_json(signatures)
+        return b'{\n"model_spec":%b,\n"metadata": {"signature_def": %b}\n}\n' % (spec.strip(), signature_def.strip())
+
+
+_Work = Callable[[Servable, model_pb2.ModelSpec, bytes], tuple[bytes, int | None]]
+
+
+def _predict(servable: Servable, spec: model_pb2.ModelSpec, body: bytes) -> tuple[bytes, None]:
+    parsed = rest_json.parse_body(body)
+    name = parsed.signature_name or DEFAULT_SIGNATURE
+    signature = servable.signatures.get(name)
+    if signature is None:
+        raise ServingError(Code.INVALID_ARGUMENT, f'Serving signature name: "{name}" not found in signature def')
+    inputs, request_format = rest_json.parse_predict(parsed, signature)
+    request = predict_pb2.PredictRequest(model_spec=spec, inputs=inputs)
+    request.model_spec.signature_name = name
+    return rest_json.render_predict(inference.predict(servable, request).outputs, request_format), None
+
+
+def _classify(servable: Servable, spec: model_pb2.ModelSpec, body: bytes) -> tuple[bytes, int]:
+    parsed = rest_json.parse_body(body)
+    request = classification_pb2.ClassificationRequest(model_spec=spec, input=rest_json.parse_examples(parsed))
+    request.model_spec.signature_name = parsed.signature_name
+    response = inference.classify(servable, request)
+    return rest_json.render_classification(response.result), inference.example_count(request.input)
+
+
+def _regress(servable: Servable, spec: model_pb2.ModelSpec, body: bytes) -> tuple[bytes, int]:
+    parsed = rest_json.parse_body(body)
+    request = regression_pb2.RegressionRequest(model_spec=spec, input=rest_json.parse_examples(parsed))
+    request.model_spec.signature_name = parsed.signature_name
+    response = inference.regress(servable, request)
+    return rest_json.render_regression(response.result), inference.example_count(request.input)
+
+
+def _model_spec(match: re.Match[str]) -> model_pb2.ModelSpec:
+    """The model, version and label of a path."""
+    spec = model_pb2.ModelSpec(name=_decoded(match["name"], "model name"))
+    if match["version"] is not None:
+        version = int(match["version"]) if len(match["version"]) < 20 else 2**63
+        if version >= 2**63:
+            raise ServingError(Code.INVALID_ARGUMENT, f"Failed to convert version: {match['version'][:40]} to numeric.")
+        spec.version.value = version
+    if match["label"] is not None:
+        spec.version_label = _decoded(match["label"], "model version label")
+    return spec
+
+
+def _decoded(text: str, what: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError as error:
+        raise ServingError(Code.INVALID_ARGUMENT, f"Failed to decode {what}:{text}") from error
+
+
+def _proto_json(message: Any) -> bytes:
+    text = json_format.MessageToJson(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True, indent=1
+    )
+    return text.encode() + b"\n"
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status_code=status, media_type="application/json")

@@ -1,0 +1,183 @@
+"""The model server as a whole: wires the parts, listens, and drains."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import grpc
+
+from darkroom.errors import DarkroomError
+from serving.grpc_health import HealthService
+from serving.http_server import HttpServer
+from serving.model_server.core import ServingCore
+from serving.model_server.grpc_adapter import MODEL_SERVICE, PREDICTION_SERVICE, ModelService, PredictionService
+from serving.model_server.loader import Loader
+from serving.model_server.metrics import ModelServerMetrics
+from serving.model_server.model_manager import ModelManager
+from serving.model_server.rest_adapter import RestAdapter
+from serving.model_server.runtime import Runtime
+from serving.model_server.settings import ModelServerSettings
+from serving.model_server.tensorflow_runtime import TensorFlowRuntime
+from serving.protos import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+_log = logging.getLogger(__name__)
+
+# How often a server that should end with its parent looks whether the parent is still there.
+_PARENT_POLL_SECONDS = 0.5
+
+_GRPC_OPTIONS = (
+    # TF Serving takes messages of any size.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # Otherwise a second server on the same port starts without complaint and takes half of the requests.
+    ("grpc.so_reuseport", 0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the server listens."""
+
+    grpc_port: int
+    rest_port: int
+
+
+class ModelServer:
+    """The server in the running event loop.
+
+    Example:
+        server = ModelServer(settings)
+        ports = await server.start()
+        ...
+        await server.stop()
+    """
+
+    def __init__(self, settings: ModelServerSettings, runtime: Runtime | None = None) -> None:
+        """Nothing listens or loads before `start`.
+
+        Args:
+            settings: what to serve and where.
+            runtime: what runs the models, TensorFlow by default.
+        """
+        self._settings = settings
+        self._metrics = ModelServerMetrics()
+        # Loading has its own thread: it takes seconds, and requests must not wait behind it.
+        self._load_executor = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._inference_executor = ThreadPoolExecutor(settings.inference_threads, thread_name_prefix="inference")
+        loader = Loader(
+            runtime
+            or TensorFlowRuntime(
+                intra_op_threads=settings.intra_op_threads, inter_op_threads=settings.inter_op_threads
+            ),
+            self._metrics,
+            enable_warmup=settings.enable_warmup,
+            warmup_iterations=settings.warmup_iterations,
+        )
+        self.models = ModelManager(
+            settings.models,
+            loader,
+            self._load_executor,
+            poll_seconds=settings.poll_seconds,
+        )
+        core = ServingCore(self.models, self._inference_executor, self._metrics)
+        self._http = HttpServer(
+            RestAdapter(core, timeout_seconds=settings.rest_timeout_seconds).app(),
+            host=settings.host,
+            port=settings.rest_port,
+        )
+        self._core = core
+        self._health = HealthService(lambda: self.ready, (PREDICTION_SERVICE, MODEL_SERVICE))
+        self._grpc: grpc.aio.Server | None = None
+        self._draining = False
+
+    @property
+    def ready(self) -> bool:
+        """What gRPC's health service says: every model has an available version, and the server is not draining."""
+        return self.models.ready and not self._draining
+
+    async def start(self) -> Ports:
+        """Listen on both ports and begin to load; returns before any model is available.
+
+        Raises:
+            DarkroomError: an address cannot be bound.
+        """
+        self._grpc = grpc.aio.server(options=_GRPC_OPTIONS)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(self._core), self._grpc)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._core), self._grpc)
+        self._health.add_to(self._grpc)
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        try:
+            grpc_port = self._grpc.add_insecure_port(f"{host}:{self._settings.port}")
+        except RuntimeError as error:
+            raise DarkroomError(f"Cannot listen on {host}:{self._settings.port} for gRPC: {error}") from error
+        await self._grpc.start()
+        try:
+            rest_port = await self._http.start()
+        except OSError as error:
+            await self._grpc.stop(0)
+            raise DarkroomError(error.strerror or str(error)) from error
+        self.models.start()
+        return Ports(grpc_port, rest_port)
+
+    async def stop(self, drain_seconds: float | None = None) -> None:
+        """Turn health to NOT_SERVING, take no new requests, finish those under way, unload, and return."""
+        if self._draining or self._grpc is None:
+            return
+        self._draining = True
+        self._health.close()
+        grace = self._settings.drain_seconds if drain_seconds is None else drain_seconds
+        await asyncio.gather(self._grpc.stop(grace), self._http.stop(grace))
+        # What has not finished within the grace was cancelled; its threads cannot be, and are not waited for.
+        self._inference_executor.shutdown(wait=False, cancel_futures=True)
+        try:
+            async with asyncio.timeout(max(grace, 1.0)):
+                await self.models.stop()
+        except TimeoutError:
+            _log.warning("Some requests did not end within %g s of being cancelled", grace)
+        self._load_executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def serve(
+    settings: ModelServerSettings,
+    *,
+    on_listening: Callable[[Ports], None] = lambda ports: None,
+    exit_with_parent: bool = False,
+) -> None:
+    """Serve until SIGTERM, SIGINT, or the end of the parent process; then drain and return.
+
+    Args:
+        settings: what to serve and where.
+        on_listening: called once with the bound ports.
+        exit_with_parent: end when the process that started this one has ended.
+
+    Raises:
+        DarkroomError: an address cannot be bound.
+    """
+    parent = os.getppid()
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, done.set)
+    server = ModelServer(settings)
+    ports = await server.start()
+    on_listening(ports)
+    watch = asyncio.create_task(_watch_parent(parent, done)) if exit_with_parent else None
+    await done.wait()
+    if watch is not None:
+        watch.cancel()
+    _log.info("Draining for up to %g s", settings.drain_seconds)
+    await server.stop()
+
+
+async def _watch_parent(parent: int, done: asyncio.Event) -> None:
+    """Set `done` when this process was handed to another parent, because its own has ended."""
+    while os.getppid() == parent:
+        await asyncio.sleep(_PARENT_POLL_SECONDS)
+    _log.warning("The parent process %d has ended; stopping", parent)
+    done.set()

@@ -1,0 +1,124 @@
+"""A scripted stand-in for TF Serving, for what a real one does not do on demand: be slow, fail, change its mind."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+import numpy as np
+
+from serving import tensors
+from serving.protos import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+    types_pb2,
+)
+
+LABELS = ("cat", "dog")
+
+
+class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_service_pb2_grpc.ModelServiceServicer):
+    """Model `pets`, version 1 until told otherwise; answers "cat" with 0.75 to everything.
+
+    `before_predict` runs before each answer and may sleep or abort.
+    """
+
+    def __init__(self) -> None:
+        self.version = 1
+        self.available = True
+        self.describes = True
+        self.before_predict: Callable[[Any, grpc.ServicerContext], None] = lambda request, context: None
+        self.signatures = {"serving_default": {"image_bytes": types_pb2.DT_STRING}}
+        self.requests: list[predict_pb2.PredictRequest] = []
+        self.seconds_left: list[float] = []
+        self.cancelled = threading.Event()
+        self.calls: list[str] = []
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self, port: int = 0) -> None:
+        self._server = grpc.server(
+            ThreadPoolExecutor(32),
+            options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)],
+        )
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(self, self._server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(self, self._server)
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        self.address = f"127.0.0.1:{self.port}"
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop(0).wait()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def sleep(self, seconds: float) -> None:
+        """Let every Predict take this long, or until its client is gone."""
+
+        def wait(request: Any, context: grpc.ServicerContext) -> None:
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                if not context.is_active():
+                    self.cancelled.set()
+                    return
+                time.sleep(0.01)
+
+        self.before_predict = wait
+
+    def Predict(self, request, context):  # noqa: N802
+        response = predict_pb2.PredictResponse()
+        response.model_spec.name = request.model_spec.name
+        response.model_spec.version.value = self.version
+        if request.model_spec.signature_name == "describe":
+            self.calls.append("describe")
+            document = {"format_version": 1, "task": "multiclass", "labels": LABELS, "preprocessing": {"version": "1-fake"}}
+            response.outputs["description"].CopyFrom(tensors.to_proto([json.dumps(document)]))
+            return response
+        self.requests.append(request)
+        self.seconds_left.append(context.time_remaining())
+        self.before_predict(request, context)
+        if request.model_spec.name != "pets":
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Latest({request.model_spec.name})")
+        count = next(iter(request.inputs.values())).tensor_shape.dim[0].size
+        response.outputs["probabilities"].CopyFrom(tensors.to_proto(np.tile(np.float32([0.75, 0.25]), (count, 1))))
+        response.outputs["class_ids"].CopyFrom(tensors.to_proto(np.tile(np.int64([0, 1]), (count, 1))))
+        response.outputs["labels"].CopyFrom(tensors.to_proto([list(LABELS)] * count))
+        return response
+
+    def Classify(self, request, context):  # noqa: N802
+        return classification_pb2.ClassificationResponse()
+
+    def GetModelMetadata(self, request, context):  # noqa: N802
+        self.calls.append("metadata")
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.name = request.model_spec.name
+        response.model_spec.version.value = self.version
+        packed = get_model_metadata_pb2.SignatureDefMap()
+        for name, inputs in {**self.signatures, **({"describe": {"request": 7}} if self.describes else {})}.items():
+            for key, dtype in inputs.items():
+                packed.signature_def[name].inputs[key].dtype = dtype
+        response.metadata["signature_def"].Pack(packed)
+        return response
+
+    def GetModelStatus(self, request, context):  # noqa: N802
+        response = get_model_status_pb2.GetModelStatusResponse()
+        state = get_model_status_pb2.ModelVersionStatus
+        response.model_version_status.add(
+            version=self.version, state=state.AVAILABLE if self.available else state.LOADING
+        )
+        return response
