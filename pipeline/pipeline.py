@@ -68,6 +68,7 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
     pusher = ModelPusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
+        evaluation=evaluator.outputs["evaluation"],
         model_folder=os.path.join(config.repository_path, config.model.name),
     )
     return tfx_pipeline.Pipeline(

@@ -16,8 +16,8 @@ from pipeline.evaluation.verdict import read_verdict
 from pipeline.features import SPLITS
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.ingestion.quarantine import read_report
+from pipeline.model_description import DESCRIPTION_FILE
 from pipeline.runner import NodeResult
-from pipeline.training.run import DESCRIPTION_FILE
 
 
 class QuarantinedFile(BaseModel):

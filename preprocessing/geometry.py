@@ -101,9 +101,7 @@ def _resize_height(pixels: tf.Tensor, height: tf.Tensor, spec: PreprocessingSpec
     return _resize(pixels, height, spec.height, [spec.height, tf.shape(pixels)[1]], spec)
 
 
-def _resize(
-    pixels: tf.Tensor, side: tf.Tensor, target: int, size: list[Any], spec: PreprocessingSpec
-) -> tf.Tensor:
+def _resize(pixels: tf.Tensor, side: tf.Tensor, target: int, size: list[Any], spec: PreprocessingSpec) -> tf.Tensor:
     """Resizes along the one side that differs between `pixels` and `size`; returns float32."""
     return tf.cond(
         tf.equal(side, target),

@@ -38,7 +38,7 @@ class PreprocessingGraph(tf.Module):
         self.statistics = statistics if spec.needs_statistics else None
         self.version = preprocessing_version(spec, self.statistics)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")], autograph=False)
     def __call__(self, image_bytes: tf.Tensor) -> tf.Tensor:
         """Preprocesses a batch.
 
@@ -58,15 +58,14 @@ class PreprocessingGraph(tf.Module):
         )
         return tf.ensure_shape(pixels, (None, *self.spec.pixel_shape))
 
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string, name="image_bytes")], autograph=False)
     def preprocess_one(self, image_bytes: tf.Tensor) -> tf.Tensor:
         """Preprocesses one image: scalar string to `[H, W, C]` float32."""
-        return scale(self.levels_one(image_bytes), self.spec, self.statistics)
-
-    def levels_one(self, image_bytes: tf.Tensor) -> tf.Tensor:
-        """One image before scaling: scalar string to `[H, W, C]` float32 levels 0..255."""
-        return levels(image_bytes, self.spec)
+        return scale(levels(image_bytes, self.spec), self.spec, self.statistics)
 
 
+# Written in graph ops already: converting its Python would only take time, at each of the many places that trace it.
+@tf.autograph.experimental.do_not_convert
 def levels(image_bytes: tf.Tensor, spec: PreprocessingSpec) -> tf.Tensor:
     """All of the spec but its scaling: scalar string to `[H, W, C]` float32 levels 0..255.
 

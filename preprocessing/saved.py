@@ -44,7 +44,9 @@ def parse_description(description: dict[str, Any]) -> tuple[PreprocessingSpec, C
         statistics = ChannelStatistics.model_validate(stored) if stored is not None else None
         claimed, revision = description["version"], description["op_revision"]
     except (KeyError, TypeError, ValidationError) as error:
-        raise PreprocessingMismatchError(f"The preprocessing description is incomplete or malformed: {error}") from error
+        raise PreprocessingMismatchError(
+            f"The preprocessing description is incomplete or malformed: {error}"
+        ) from error
     if revision != OP_REVISION:
         raise PreprocessingMismatchError(
             f"The preprocessing graph was made by op revision {revision}, this code has revision {OP_REVISION}: its "

@@ -26,13 +26,17 @@ def to_channels(pixels: tf.Tensor, channels: int) -> tf.Tensor:
 def scale(pixels: tf.Tensor, spec: PreprocessingSpec, statistics: ChannelStatistics | None) -> tf.Tensor:
     """Applies `spec.scaling` to `[..., C]` float32 levels 0..255.
 
+    Written with multiplications by reciprocals. TensorFlow's graph optimizer turns a division by a constant into one,
+    but only where it runs: in a served function and not in a tf.data map, which would make the trainer's pixels differ
+    from the server's in the last bit.
+
     Raises:
         ValueError: `standardize` without statistics, or with those of another number of channels.
     """
     if spec.scaling == "normalize":
-        return pixels / 255.0
+        return pixels * (1.0 / 255.0)
     if spec.scaling == "symmetric":
-        return pixels / 127.5 - 1.0
+        return pixels * (1.0 / 127.5) - 1.0
     if spec.scaling == "standardize":
         if statistics is None:
             raise ValueError(
@@ -45,6 +49,6 @@ def scale(pixels: tf.Tensor, spec: PreprocessingSpec, statistics: ChannelStatist
                 "they come from another preprocessing spec."
             )
         mean = tf.constant(statistics.mean, tf.float32)
-        divisors = tf.constant(statistics.divisors, tf.float32)
-        return (pixels - mean) / divisors
+        factors = tf.constant([1.0 / divisor for divisor in statistics.divisors], tf.float32)
+        return (pixels - mean) * factors
     return pixels

@@ -41,8 +41,8 @@ class PreprocessingSpec(BaseModel):
     )
     mode: ResizeMode = Field(
         default="pad",
-        description="How the aspect ratio is treated: `pad` keeps all of the image and fills the rest with `pad_value`, "
-        "`center_crop` keeps the aspect ratio and cuts the longer side, `stretch` distorts.",
+        description="How the aspect ratio is treated: `pad` keeps all of the image and fills the rest with "
+        "`pad_value`, `center_crop` keeps the aspect ratio and cuts the longer side, `stretch` distorts.",
     )
     pad_value: Level = Field(default=0, description="Grey level (0..255) of the padding, in every channel.")
     background: tuple[Level, Level, Level] = Field(

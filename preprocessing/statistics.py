@@ -13,7 +13,7 @@ MIN_STANDARD_DEVIATION = 1.0
 
 # Pixel sums are carried as integers so that adding them up in any order gives the same result: a sum is quantised to
 # 1/SUM_SCALE of a grey level for each image, a sum of squares to 1/SQUARE_SCALE. One image of 4096 x 4096 adds at most
-# 2**24 * 255**2 * 4 = 2**42 to the squares, so int64 holds at least 2 million images of that size, and 6e8 of 224 x 224.
+# 2**24 * 255**2 * 4 = 2**42 to the squares, so int64 holds 2 million images of that size, or 6e8 of 224 x 224.
 SUM_SCALE = 64
 SQUARE_SCALE = 4
 

@@ -16,7 +16,11 @@ from darkroom.errors import ConfigurationError
 @click.command("init")
 @click.argument("images", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path(), help="Folder to write to; the current one if not given."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Folder to write to; the current one if not given.",
 )
 @click.option("--name", help="The model's name; the images folder's name if not given.")
 @click.option("--force", is_flag=True, help="Overwrite a darkroom.yaml that exists.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +43,7 @@ def command(config_path: str, overrides: tuple[str, ...], as_json: bool, verbose
             raise
         except Exception as error:
             display.close()
-            logging.getLogger(__name__).error("The run failed:\n%s", traceback.format_exc())
+            logging.getLogger(__name__).exception("The run failed")
             hint = "Run again with -v to see everything." if verbose else f"The whole story is in {log_path}"
             raise DarkroomError(f"{_headline(error)}\n{hint}") from error
         display.outcome(summary)
@@ -56,7 +55,7 @@ def command(config_path: str, overrides: tuple[str, ...], as_json: bool, verbose
 
 def _run(config: DarkroomConfig, display: RunDisplay) -> RunSummary:
     with display.waiting("Starting TensorFlow and TFX"):
-        # Seconds of imports, all of them noisy: inside the capture, and only once the configuration is known to be good.
+        # Seconds of noisy imports: inside the capture, and only once the configuration is known to be good.
         from pipeline.pipeline import create_pipeline  # noqa: PLC0415
         from pipeline.progress import reporting_to  # noqa: PLC0415
         from pipeline.runner import NodeFailedError, run_pipeline  # noqa: PLC0415
@@ -89,7 +88,9 @@ def _log_path(config: DarkroomConfig) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DarkroomError(f"Cannot create {folder}: {error}. Set pipeline.root to a folder that can be written.") from error
+        raise DarkroomError(
+            f"Cannot create {folder}: {error}. Set pipeline.root to a folder that can be written."
+        ) from error
     return folder / f"run-{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
 
 

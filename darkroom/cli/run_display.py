@@ -102,7 +102,9 @@ class RunDisplay:
         table.add_row("classes", f"{len(summary.labels)}")
         table.add_row("preprocessing", summary.preprocessing_version)
         table.add_row("accuracy", _number(summary.accuracy))
-        table.add_row("baseline", _number(summary.baseline_accuracy) if summary.baseline_accuracy is not None else "none yet")
+        table.add_row(
+            "baseline", _number(summary.baseline_accuracy) if summary.baseline_accuracy is not None else "none yet"
+        )
         table.add_row("blessed", "[green]yes[/]" if summary.blessed else "[red]no[/]")
         for reason in summary.reasons:
             table.add_row("", escape(reason))
@@ -113,9 +115,7 @@ class RunDisplay:
 
     def _quarantine(self, files: tuple[QuarantinedFile, ...]) -> None:
         for file in files[:_NAMED_FILES]:
-            self._print(
-                f"[yellow]![/] put aside {escape(file.file)}: {escape(file.reason)}: {escape(file.detail)}"
-            )
+            self._print(f"[yellow]![/] put aside {escape(file.file)}: {escape(file.reason)}: {escape(file.detail)}")
         if len(files) > _NAMED_FILES:
             self._print(f"[yellow]![/] and {len(files) - _NAMED_FILES} more; the quarantine report names them all")
 

@@ -91,6 +91,8 @@ def command(
     )
     for noisy in ("asyncio", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.WARNING)
+    # It warns about every malformed body; the client gets the error, and the request log has it.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     overrides: dict[str, Any] = {
         key: value
         for key, value in {

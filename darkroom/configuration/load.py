@@ -68,12 +68,10 @@ def _parse_yaml(text: str, path: Path) -> tuple[dict[str, Any], dict[Location, i
 def _collect_lines(node: yaml.Node | None, location: Location, lines: dict[Location, int], path: Path) -> None:
     if isinstance(node, yaml.MappingNode):
         for key_node, value_node in node.value:
-            child = (*location, key_node.value)
+            child, line = (*location, key_node.value), key_node.start_mark.line + 1
             if child in lines:
-                raise ConfigurationError(
-                    f"{path}:{key_node.start_mark.line + 1}: {_dotted(child)}: given twice, first in line {lines[child]}"
-                )
-            lines[child] = key_node.start_mark.line + 1
+                raise ConfigurationError(f"{path}:{line}: {_dotted(child)}: given twice, first in line {lines[child]}")
+            lines[child] = line
             _collect_lines(value_node, child, lines, path)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):

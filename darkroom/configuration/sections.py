@@ -96,10 +96,10 @@ class EarlyStoppingSection(Section):
     """Ends training when the eval split's loss no longer falls; the best epoch's weights are kept."""
 
     patience: Annotated[int, Field(ge=1)] = Field(
-        default=6, description="Epochs without a lower eval loss before training ends."
+        default=5, description="Epochs without a lower eval loss before training ends."
     )
     min_delta: Annotated[float, Field(ge=0)] = Field(
-        default=0.0, description="The smallest fall in eval loss that counts as one."
+        default=0.001, description="The smallest fall in eval loss that counts as one."
     )
 
 
@@ -120,7 +120,9 @@ class TrainingSection(Section):
     early_stopping: EarlyStoppingSection | None = Field(
         default_factory=EarlyStoppingSection, description="Null trains all epochs."
     )
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(default=0, description="Seed of weights, shuffling and dropout.")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
+        default=0, description="Seed of weights, shuffling and dropout."
+    )
     deterministic: bool = Field(
         default=True, description="Use deterministic ops: the same data and seed give the same weights on one machine."
     )

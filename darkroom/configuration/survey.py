@@ -64,7 +64,9 @@ def survey_class_folders(root: Path) -> Survey:
     if not sides:
         named = f" The first one: {refused[0]}" if refused else ""
         raise DataError(f"{root}: none of its {sum(counts.values())} files is an image that Darkroom can read.{named}")
-    warnings = [f"Class {name!r} has no files; add images or remove the folder." for name in classes if not counts[name]]
+    warnings = [
+        f"Class {name!r} has no files; add images or remove the folder." for name in classes if not counts[name]
+    ]
     if refused:
         warnings.append(f"{len(refused)} of {len(refused) + len(sides)} sampled files will be put aside: {refused[0]}")
     return Survey(root, counts, int(statistics.median(sides)), all(grey), tuple(warnings))

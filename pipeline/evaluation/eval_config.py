@@ -36,9 +36,7 @@ def eval_config(evaluation: EvaluationSection) -> tfma.EvalConfig:
     ]
     return tfma.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(
-                signature_name=EVALUATE_SIGNATURE, label_key=features.LABEL, prediction_key=PREDICTION_KEY
-            )
+            tfma.ModelSpec(signature_name=EVALUATE_SIGNATURE, label_key=features.LABEL, prediction_key=PREDICTION_KEY)
         ],
         slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=[features.LABEL_TEXT])],
         metrics_specs=[tfma.MetricsSpec(metrics=metrics)],

@@ -9,6 +9,9 @@ import tensorflow_model_analysis as tfma
 from darkroom.configuration.sections import EvaluationSection
 from pipeline.evaluation.eval_config import ACCURACY
 
+# TFMA's names for differences to the baseline: metrics.metric_keys, is_diff.
+_DIFFERENCE_SUFFIX = "_diff"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -38,16 +41,15 @@ def read_verdict(evaluation_uri: str, rules: EvaluationSection, *, blessed: bool
         blessed: the Evaluator's own decision; the sentences explain it and never overrule it.
         has_baseline: whether a baseline was compared with.
     """
-    values = _overall_metrics(evaluation_uri)
-    accuracy = values.get(("", ACCURACY))
-    # TFMA keys what it measured on the baseline, and the difference, apart from the candidate's own metrics.
-    difference = values.get(("diff", ACCURACY))
+    values = overall_metrics(evaluation_uri)
+    accuracy = values.get(ACCURACY)
+    difference = values.get(f"{ACCURACY}{_DIFFERENCE_SUFFIX}")
     baseline = accuracy - difference if has_baseline and accuracy is not None and difference is not None else None
     return Verdict(
         blessed=blessed,
         accuracy=accuracy,
         baseline_accuracy=baseline,
-        loss=values.get(("", "sparse_categorical_crossentropy")),
+        loss=values.get("sparse_categorical_crossentropy"),
         reasons=tuple(_sentences(rules, accuracy, baseline)),
     )
 
@@ -66,23 +68,20 @@ def _sentences(rules: EvaluationSection, accuracy: float | None, baseline: float
     else:
         kept = baseline - accuracy <= rules.max_accuracy_drop + 1e-9
         sentences.append(
-            f"Accuracy may fall by at most {rules.max_accuracy_drop:.4f} from the baseline's {baseline:.4f} and changed "
-            f"by {accuracy - baseline:+.4f}: {'passed' if kept else 'failed'}."
+            f"Accuracy may fall by at most {rules.max_accuracy_drop:.4f} from the baseline's {baseline:.4f} and "
+            f"changed by {accuracy - baseline:+.4f}: {'passed' if kept else 'failed'}."
         )
     return sentences
 
 
-def _overall_metrics(evaluation_uri: str) -> dict[tuple[str, str], float]:
-    """The metrics of the slice that holds all examples: `{("" or "diff", name): value}`."""
+def overall_metrics(evaluation_uri: str) -> dict[str, float]:
+    """What TFMA measured on the slice that holds all examples, by its names; `<name>_diff` is against the baseline."""
     result = tfma.load_eval_result(evaluation_uri)
-    overall: dict[tuple[str, str], float] = {}
+    overall: dict[str, float] = {}
     for slice_key, outputs in result.slicing_metrics:
         if slice_key:
             continue
         for by_subkey in outputs.values():
             for by_name in by_subkey.values():
-                for name, value in by_name.items():
-                    if "doubleValue" in value:
-                        kind, plain = ("diff", name.removesuffix("_diff")) if name.endswith("_diff") else ("", name)
-                        overall[kind, plain] = value["doubleValue"]
+                overall |= {name: value["doubleValue"] for name, value in by_name.items() if "doubleValue" in value}
     return overall

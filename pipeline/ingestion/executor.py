@@ -98,11 +98,7 @@ def _ingest(  # noqa: PLR0917 - one call, all of them needed
         | "Split" >> beam.Map(_with_split, options.ratios, beam.pvalue.AsSingleton(moved))
         | "Write" >> WriteShards(examples_uri, shards)
     )
-    _ = (
-        written
-        | "GatherCounts" >> beam.combiners.ToList()
-        | "WriteCounts" >> beam.Map(_write_counts, uri=examples_uri)
-    )
+    _ = written | "GatherCounts" >> beam.combiners.ToList() | "WriteCounts" >> beam.Map(_write_counts, uri=examples_uri)
     _ = (
         read[QUARANTINED]
         | "GatherQuarantine" >> beam.combiners.ToList()

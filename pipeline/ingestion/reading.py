@@ -63,7 +63,7 @@ class ReadImage(beam.DoFn):
         # Imported here: the module builds TensorFlow functions, which do not travel in a pickled DoFn.
         from preprocessing.decode import decode_image  # noqa: PLC0415
 
-        @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+        @tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
         def decoded_shape(image_bytes: tf.Tensor) -> tf.Tensor:
             return decode_image(image_bytes, background=(0, 0, 0), transform=tf.shape)
 

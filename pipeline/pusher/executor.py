@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,12 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from darkroom.errors import DarkroomError
+from pipeline.evaluation.verdict import overall_metrics
+from pipeline.model_description import DESCRIPTION_FILE
 from pipeline.pusher.repository import push, versions
+
+_DESCRIPTION = Path("assets.extra", DESCRIPTION_FILE)
+_EVALUATION_KEY = "evaluation"
 
 
 class ModelPusherExecutor(pusher_executor.Executor):
@@ -44,7 +50,8 @@ class ModelPusherExecutor(pusher_executor.Executor):
         source = Path(path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)))
         version = _version_of(source, folder)
         if version is None:
-            version = push(source, folder)
+            evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
+            version = push(source, folder, functools.partial(_add_evaluation, measured=overall_metrics(evaluation.uri)))
         io_utils.copy_dir(str(source), pushed.uri)
         self._MarkPushed(pushed, pushed_destination=str(folder / str(version)), pushed_version=str(version))
 
@@ -54,9 +61,23 @@ def _version_of(source: Path, folder: Path) -> int | None:
 
     An unchanged run reuses the cached model, but evaluates it anew against the latest blessed one, which is itself.
     """
-    description = json.loads((source / "assets.extra" / "darkroom.json").read_text(encoding="utf-8"))
+    description = _read(source)
     for version in reversed(versions(folder)):
-        stored = folder / str(version) / "assets.extra" / "darkroom.json"
-        if stored.is_file() and json.loads(stored.read_text(encoding="utf-8")) == description:
-            return version
+        stored = folder / str(version)
+        if (stored / _DESCRIPTION).is_file():
+            pushed = _read(stored)
+            pushed.pop(_EVALUATION_KEY, None)
+            if pushed == description:
+                return version
     return None
+
+
+def _add_evaluation(model: Path, measured: dict[str, float]) -> None:
+    """Writes what the Evaluator measured on the test split into the model's description."""
+    description = _read(model) | {_EVALUATION_KEY: measured}
+    (model / _DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+
+def _read(model: Path) -> dict[str, Any]:
+    description: dict[str, Any] = json.loads((model / _DESCRIPTION).read_text(encoding="utf-8"))
+    return description

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from darkroom.errors import DarkroomError
@@ -16,6 +17,9 @@ _STAGING_PREFIX = ".pushing-"
 # Two pushes at the same moment choose the same version; the one that loses the rename takes the next.
 _MAX_RENAME_ATTEMPTS = 100
 
+# A push copies for seconds; a staging folder that nobody touched for this long was left by a crash.
+_ABANDONED_AFTER_SECONDS = 24 * 3600
+
 
 def versions(model_folder: Path) -> list[int]:
     """The versions in a model's folder, ascending."""
@@ -24,7 +28,7 @@ def versions(model_folder: Path) -> list[int]:
     return sorted(int(entry.name) for entry in model_folder.iterdir() if entry.name.isdecimal() and entry.is_dir())
 
 
-def push(source: Path, model_folder: Path) -> int:
+def push(source: Path, model_folder: Path, complete: Callable[[Path], None] | None = None) -> int:
     """Copies a SavedModel beside the versions, then renames it into place.
 
     A version is the time in seconds, as TF Serving's users know it, or one more than the newest version if that is
@@ -34,6 +38,7 @@ def push(source: Path, model_folder: Path) -> int:
     Args:
         source: a SavedModel folder.
         model_folder: `<base>/<model name>`.
+        complete: called with the copy before it becomes a version, to add what the source does not have.
 
     Returns:
         The new version.
@@ -46,6 +51,8 @@ def push(source: Path, model_folder: Path) -> int:
         _remove_abandoned(model_folder)
         staging = model_folder / f"{_STAGING_PREFIX}{uuid.uuid4().hex}"
         shutil.copytree(source, staging)
+        if complete is not None:
+            complete(staging)
         _flush(staging)
         for _ in range(_MAX_RENAME_ATTEMPTS):
             version = max([int(time.time()), *(existing + 1 for existing in versions(model_folder)[-1:])])
@@ -58,12 +65,10 @@ def push(source: Path, model_folder: Path) -> int:
             _flush_folder(model_folder)
             return version
     except OSError as error:
-        raise DarkroomError(f"Cannot push to {model_folder}: {error}. Check push.repository and its permissions.") from error
+        raise DarkroomError(
+            f"Cannot push to {model_folder}: {error}. Check push.repository and its permissions."
+        ) from error
     raise DarkroomError(f"Cannot push to {model_folder}: another push took the version {_MAX_RENAME_ATTEMPTS} times.")
-
-
-# A push copies for seconds; a staging folder that nobody touched for this long was left by a crash.
-_ABANDONED_AFTER_SECONDS = 24 * 3600
 
 
 def _remove_abandoned(model_folder: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from pipeline import features
+from preprocessing.graph import levels
 from preprocessing.spec import PreprocessingSpec
 from preprocessing.statistics import SQUARE_SCALE, SUM_SCALE, ChannelStatistics
 
@@ -24,19 +26,13 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     The analysis adds up integers, so its result does not depend on how Beam bundles the data. Its totals leave as
     features that are the same for every example; `read_channel_statistics` takes them from one.
     """
-    from preprocessing.graph import levels  # noqa: PLC0415 - Transform pickles this function's module by name
-
     spec = PreprocessingSpec.model_validate_json(custom_config[SPEC_KEY])
     label = tf.reshape(_dense(inputs[features.LABEL]), [-1])
     batch = tf.shape(label)[0]
     outputs = {_COUNT: _for_each(tft.sum(tf.ones_like(label)), batch)}
     if spec.needs_statistics:
         image_bytes = tf.reshape(_dense(inputs[features.ENCODED]), [-1])
-        totals = tf.map_fn(
-            lambda encoded: _totals(levels(encoded, spec)),
-            image_bytes,
-            fn_output_signature=tf.TensorSpec([2, spec.channels], tf.int64),
-        )
+        totals = _totals_function(spec)(image_bytes)
         outputs[_SUMS] = _for_each(tft.sum(totals[:, 0, :], reduce_instance_dims=False), batch)
         outputs[_SQUARES] = _for_each(tft.sum(totals[:, 1, :], reduce_instance_dims=False), batch)
     return outputs
@@ -65,6 +61,21 @@ def read_channel_statistics(
         pixels_per_image=spec.height * spec.width,
         image_count=int(found[_COUNT].numpy().reshape(-1)[0]),
     )
+
+
+@functools.cache
+def _totals_function(spec: PreprocessingSpec) -> Any:
+    """`image_bytes [N]` to `[N, 2, C]` int64, traced once: Transform traces its entry point six times."""
+    function = tf.function(
+        lambda image_bytes: tf.map_fn(
+            lambda encoded: _totals(levels(encoded, spec)),
+            image_bytes,
+            fn_output_signature=tf.TensorSpec([2, spec.channels], tf.int64),
+        ),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+        autograph=False,
+    )
+    return function.get_concrete_function()
 
 
 def _totals(pixels: tf.Tensor) -> tf.Tensor:

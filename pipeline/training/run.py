@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-from datetime import UTC, datetime
 from typing import Any
 
-import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from pipeline import features
 from pipeline.features import EVAL_SPLIT, TRAIN_SPLIT
 from pipeline.ingestion.dataset_facts import DatasetFacts
+from pipeline.model_description import DESCRIPTION_FILE
 from pipeline.statistics.channel_statistics import read_channel_statistics
 from pipeline.training.dataset import SplitFiles
-from pipeline.training.fit import FitResult, fit
+from pipeline.training.description import model_description
+from pipeline.training.fit import fit
 from pipeline.training.options import OPTIONS_KEY, TrainerOptions
 from pipeline.training.servable import ServableClassifier
 from pipeline.training.warmup import write_warmup_requests
 from preprocessing.graph import PreprocessingGraph
-from preprocessing.saved import describe, save_preprocessing
+from preprocessing.saved import save_preprocessing
 
-DESCRIPTION_FILE = "darkroom.json"
 PREPROCESSING_FOLDER = "preprocessing"
-DESCRIPTION_FORMAT_VERSION = 1
 
 # Sizes of the warm-up batches: one image as most clients send it, and a few together.
 _WARMUP_BATCHES = (1, 4)
@@ -44,13 +41,11 @@ def run_fn(fn_args: Any) -> None:
     train = SplitFiles(tuple(fn_args.train_files), facts.split_size(TRAIN_SPLIT))
     evaluation = SplitFiles(tuple(fn_args.eval_files), facts.split_size(EVAL_SPLIT))
     sample = next(iter(train.records().take(1))).numpy()
-    statistics = read_channel_statistics(
-        tft.TFTransformOutput(fn_args.transform_output), options.preprocessing, sample
-    )
+    statistics = read_channel_statistics(tft.TFTransformOutput(fn_args.transform_output), options.preprocessing, sample)
     graph = PreprocessingGraph(options.preprocessing, statistics)
     save_preprocessing(graph, os.path.join(fn_args.model_run_dir, PREPROCESSING_FOLDER))
     result = fit(options, graph, train, evaluation, len(facts.labels))
-    description = _description(options, facts, graph, result)
+    description = model_description(options, facts, graph, result)
     ServableClassifier(graph, result.model, facts.labels, description).save(fn_args.serving_model_dir)
     _write_assets(fn_args.serving_model_dir, description, evaluation)
     _write_json(os.path.join(fn_args.model_run_dir, "history.json"), result.history)
@@ -59,42 +54,6 @@ def run_fn(fn_args: Any) -> None:
 def _examples_uri(train_pattern: str) -> str:
     """`<uri>/Split-train/*` to `<uri>`."""
     return os.path.dirname(os.path.dirname(train_pattern))
-
-
-def _description(
-    options: TrainerOptions, facts: DatasetFacts, graph: PreprocessingGraph, result: FitResult
-) -> dict[str, Any]:
-    """The facts that travel with the model."""
-    return {
-        "format_version": DESCRIPTION_FORMAT_VERSION,
-        "task": "multiclass",
-        "model_name": options.model.name,
-        "labels": list(facts.labels),
-        "preprocessing": describe(graph),
-        "training": {
-            "architecture": options.model.architecture,
-            "parameters": result.model.count_params(),
-            "options": options.training.model_dump(mode="json"),
-            "replicas": result.replicas,
-            "epochs_run": result.epochs_run,
-            "best_epoch": result.best_epoch,
-            "eval_accuracy": result.at_best("val_accuracy"),
-            "eval_loss": result.at_best("val_loss"),
-            "seconds": round(result.seconds, 3),
-        },
-        "data": {
-            "source": facts.source,
-            "images": {split: facts.split_size(split) for split in features.SPLITS},
-            "quarantined": facts.quarantined,
-        },
-        "software": {
-            "darkroom": options.darkroom_version,
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "python": platform.python_version(),
-        },
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
 
 
 def _write_assets(model_dir: str, description: dict[str, Any], evaluation: SplitFiles) -> None:

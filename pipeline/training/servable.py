@@ -39,7 +39,11 @@ class ServableClassifier(tf.Module):
         """
         super().__init__(name="darkroom")
         self.graph = graph
-        self.model = model
+        # The network's tensors, and not the Keras model itself, hang on this module. Saved as an attribute, a Keras 3 model
+        # writes its values under copies of its variables (keras#20096): tf.saved_model.load finds them, a session, which
+        # is how TF Serving loads, does not.
+        self.network_variables = [variable.value for variable in model.variables]
+        self._network = lambda pixels: model(pixels, training=False)
         self._labels = labels
         self._ranked = min(len(labels), MAX_RANKED_CLASSES)
         self._description = json.dumps(description, sort_keys=True)
@@ -92,7 +96,7 @@ class ServableClassifier(tf.Module):
         updater.save()
 
     def _probabilities(self, pixels: tf.Tensor) -> tf.Tensor:
-        return self.model(pixels, training=False)
+        return self._network(pixels)
 
     def _rank(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         _, class_ids = tf.math.top_k(probabilities, k=self._ranked)

@@ -24,7 +24,5 @@ def write_warmup_requests(assets_extra: str, image_batches: Sequence[Sequence[by
             request = predict_pb2.PredictRequest()
             request.model_spec.signature_name = "serving_default"
             request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto(list(batch), tf.string, shape=[len(batch)]))
-            log = prediction_log_pb2.PredictionLog(
-                predict_log=prediction_log_pb2.PredictLog(request=request)
-            )
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
             writer.write(log.SerializeToString())

@@ -31,9 +31,13 @@ def little_endian_32(image_bytes: tf.Tensor, position: tf.Tensor | int, count: i
 
 
 def slice_bytes(image_bytes: tf.Tensor, start: tf.Tensor | int, length: tf.Tensor | int) -> tf.Tensor:
-    """The bytes from `start` on, at most `length`, as a scalar string; empty behind the end."""
-    start = tf.minimum(tf.cast(start, tf.int32), tf.strings.length(image_bytes))
-    return tf.strings.substr(image_bytes, tf.maximum(start, 0), tf.maximum(tf.cast(length, tf.int32), 0))
+    """The bytes from `start` on, at most `length` as a scalar string; empty behind the end.
+
+    Both are int32 and not negative: the op's own message for a negative one quotes the image's bytes, and a status
+    message that is not UTF-8 breaks those who read it.
+    """
+    start = tf.minimum(start, tf.strings.length(image_bytes))
+    return tf.strings.substr(image_bytes, start, length)
 
 
 def require(condition: tf.Tensor, message: str, seen: list[tf.Tensor]) -> tf.Operation | None:
@@ -45,6 +49,5 @@ def _numbers_at(
     image_bytes: tf.Tensor, position: tf.Tensor | int, count: int, dtype: tf.DType, size: int, *, little_endian: bool
 ) -> tf.Tensor:
     piece = slice_bytes(image_bytes, position, size)
-    # The padding must not be the whole: the op takes no empty string.
     padded = tf.io.decode_raw(piece, dtype, little_endian=little_endian, fixed_length=size)
     return tf.ensure_shape(padded, [count])

@@ -7,21 +7,16 @@ import tensorflow as tf
 from preprocessing.decode.byte_access import big_endian_16, require
 from preprocessing.decode.header import GraphHeader
 from preprocessing.decode.orientation import read_orientation
-from preprocessing.images.jpeg import MAX_SEGMENTS
+from preprocessing.images.jpeg import MAX_SEGMENTS, START_OF_SCAN, most_scan_markers
 from preprocessing.images.limits import ImageLimits
-
-_START_OF_SCAN = b"\xff\xda"
-# Thumbnails inside Exif data, and pictures appended behind the end, have scans of their own; `inspect_image` tells
-# them apart, the graph only counts.
-_OTHER_SCANS = 192
 
 
 def read_header(image_bytes: tf.Tensor, limits: ImageLimits) -> GraphHeader:
     """The header of a JPEG; fails with `InvalidArgument` on damage and on more scans than any encoder writes."""
     height, width, _ = tf.unstack(tf.io.extract_jpeg_shape(image_bytes))
-    scans = tf.size(tf.raw_ops.StringSplitV2(input=image_bytes[tf.newaxis], sep=_START_OF_SCAN, maxsplit=-1).values) - 1
-    most = limits.max_scans + _OTHER_SCANS
-    check = require(scans <= most, f"too_many_scans: a JPEG with more than {most} scans; got", [scans])
+    scans = tf.size(tf.raw_ops.StringSplitV2(input=image_bytes[tf.newaxis], sep=START_OF_SCAN, maxsplit=-1).values) - 1
+    most = most_scan_markers(tf.strings.length(image_bytes), limits)
+    check = require(scans <= most, "too_many_scans: a JPEG with more scans than any encoder writes; got", [scans])
     with tf.control_dependencies([check] if check is not None else []):
         start, length = _find_exif(tf.identity(image_bytes))
     return GraphHeader(height, width, read_orientation(image_bytes, start, length), tf.constant(True))
@@ -49,7 +44,7 @@ def _find_exif(image_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         is_fill = tf.equal(marker, 0xFFFF)
         is_standalone = (marker >= 0xFFD0) & (marker <= 0xFFD7) | tf.equal(marker, 0xFF01)
         is_metadata = (marker >= 0xFFE0) & (marker <= 0xFFEF) | tf.equal(marker, 0xFFFE)
-        is_exif = tf.equal(marker, 0xFFE1) & (size > 8)
+        is_exif = tf.equal(marker, 0xFFE1) & (size >= 8)
         for found, wanted in zip(prefix, (0x4578, 0x6966, 0), strict=True):  # "Ex", "if", two zeros
             is_exif &= tf.equal(found, wanted)
         skip = tf.where(is_fill, 1, tf.where(is_standalone, 2, size + 2))

@@ -101,7 +101,7 @@ def _read(outputs: Any, top_k: int | None, count: int) -> list[tuple[tuple[Score
     """For each image its classes, or its value.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for a top_k out of range; FAILED_PRECONDITION for another kind of model's outputs.
+        ServingError: INVALID_ARGUMENT for a top_k out of range; FAILED_PRECONDITION for another model's outputs.
     """
     if "value" in outputs:
         return [((), float(value)) for value in tensors.to_array(outputs["value"]).reshape(-1)]

@@ -14,7 +14,7 @@ from serving.gateway.grpc_health import HealthService
 from serving.gateway.health import Health
 from serving.gateway.image_check import RefusedImageError
 from serving.gateway.limits import OverloadedError
-from serving.gateway.record import RequestRecord, deadline_after, request_id_from
+from serving.gateway.record import RequestRecord, allowed_seconds, request_id_from
 from serving.gateway.scope import RequestScope
 from serving.gateway.settings import GatewaySettings
 from serving.protos import (
@@ -58,7 +58,7 @@ class _Calls:
             request_id=request_id_from(offered.get(REQUEST_ID)),
             protocol="grpc",
             method=method,
-            deadline=deadline_after(
+            allowed_seconds=allowed_seconds(
                 context.time_remaining(),
                 default=self._settings.default_deadline_seconds,
                 longest=self._settings.max_deadline_seconds,

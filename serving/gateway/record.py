@@ -34,7 +34,7 @@ class RequestRecord:
         request_id: the client's `x-request-id`, or one made here.
         protocol: "rest" or "grpc".
         method: "predict", "classify", "regress", "multi_inference", "metadata" or "status"; "unknown" before routing.
-        deadline: `time.monotonic()` at which the client stops caring.
+        allowed_seconds: how long after its arrival the client stops caring.
         model, version, label, signature: what the client asked for; empty or None where it named nothing.
         answered_version: the version that answered, 0 before there is an answer.
         known_model, known_signature: whether a model server has confirmed these names. Only then may they become
@@ -52,7 +52,7 @@ class RequestRecord:
     request_id: str
     protocol: str
     method: str
-    deadline: float
+    allowed_seconds: float
     model: str = ""
     version: int | None = None
     label: str = ""
@@ -70,6 +70,11 @@ class RequestRecord:
     http_status: int | None = None
     error: str = ""
     started: float = field(default_factory=time.monotonic)
+
+    @property
+    def deadline(self) -> float:
+        """`time.monotonic()` at which the time is up."""
+        return self.started + self.allowed_seconds
 
     def remaining(self) -> float:
         """Seconds until the deadline.
@@ -90,7 +95,7 @@ class RequestRecord:
         """The error for a request whose time is up; says how much it had."""
         return ServingError(
             Code.DEADLINE_EXCEEDED,
-            f"the request's deadline of {(self.deadline - self.started) * 1000:.0f} ms has passed",
+            f"the request's deadline of {self.allowed_seconds * 1000:.0f} ms has passed",
         )
 
     def elapsed_ms(self) -> float:
@@ -98,9 +103,9 @@ class RequestRecord:
         return (time.monotonic() - self.started) * 1000
 
 
-def deadline_after(seconds: float | None, *, default: float, longest: float) -> float:
-    """`time.monotonic()` after `seconds`, or `default` when the client named none, and at most `longest`."""
-    return time.monotonic() + min(default if seconds is None else seconds, longest)
+def allowed_seconds(asked: float | None, *, default: float, longest: float) -> float:
+    """What the client asked for, or `default` when it named nothing, and at most `longest`."""
+    return min(default if asked is None else asked, longest)
 
 
 # The units of gRPC's own header (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, "Timeout").

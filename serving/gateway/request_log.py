@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, TextIO
+from io import FileIO
+from typing import Any
 
 from serving.gateway.record import RequestRecord
 from serving.gateway.settings import LogSettings
@@ -18,30 +18,33 @@ _LONGEST_TEXT = 512
 class RequestLog:
     """Writes the lines. `failures` counts the ones that could not be written; a full disk costs no request."""
 
-    def __init__(self, settings: LogSettings, stream: TextIO | None = None) -> None:
-        """`stream` replaces the file or standard error that the settings name.
+    def __init__(self, settings: LogSettings) -> None:
+        """Open the log.
 
         Raises:
             OSError: when the log's file can't be opened.
         """
         self._which = settings.requests
-        self._file: TextIO | None = None
-        if stream is None and settings.path is not None:
-            stream = self._file = Path(settings.path).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115
-        self._stream = stream
+        # Unbuffered: a line that can't be written now must neither stay in memory nor come out at some later time.
+        self._file: FileIO | None = FileIO(settings.path, "a") if settings.path is not None else None
         self.failures = 0
 
     def write(self, record: RequestRecord) -> None:
         """Write `record` when the settings ask for it."""
         if self._which == "none" or (self._which == "errors" and record.code is None):
             return
+        line = json.dumps(_line(record)) + "\n"
         try:
-            print(json.dumps(_line(record)), file=self._stream or sys.stderr, flush=True)
+            if self._file is not None:
+                self._file.write(line.encode())
+            else:
+                sys.stderr.write(line)
+                sys.stderr.flush()
         except OSError:  # metrics.py shows the count
             self.failures += 1
 
     def close(self) -> None:
-        """Close the log's file if it has one of its own."""
+        """Close the log's file if it has one."""
         if self._file is not None:
             self._file.close()
 

@@ -21,7 +21,7 @@ from serving.gateway.limits import Limiter, OverloadedError
 from serving.gateway.metrics import GatewayMetrics
 from serving.gateway.multipart import images_from_multipart
 from serving.gateway.prediction import ImagePrediction, ImagesAnswer
-from serving.gateway.record import RequestRecord, deadline_after, deadline_seconds, request_id_from
+from serving.gateway.record import RequestRecord, allowed_seconds, deadline_seconds, request_id_from
 from serving.gateway.rest_body import HttpError, read_body, unless_disconnected
 from serving.gateway.scope import RequestScope
 from serving.gateway.settings import GatewaySettings
@@ -90,11 +90,11 @@ class RestAdapter:
             request_id=request_id_from(request.headers.get("x-request-id")),
             protocol="rest",
             method="unknown",
-            deadline=self._deadline(None),
+            allowed_seconds=self._allowed(None),
         )
         try:
             with self._scope.request(record):
-                record.deadline = self._deadline(deadline_seconds(request.headers))
+                record.allowed_seconds = self._allowed(deadline_seconds(request.headers))
                 response = await self._answer(request, record)
                 record.http_status = response.status_code
         except ServingError as error:
@@ -102,9 +102,9 @@ class RestAdapter:
         response.headers["x-request-id"] = record.request_id
         return response
 
-    def _deadline(self, seconds: float | None) -> float:
-        return deadline_after(
-            seconds, default=self._settings.default_deadline_seconds, longest=self._settings.max_deadline_seconds
+    def _allowed(self, asked: float | None) -> float:
+        return allowed_seconds(
+            asked, default=self._settings.default_deadline_seconds, longest=self._settings.max_deadline_seconds
         )
 
     async def _answer(self, request: Request, record: RequestRecord) -> Response:

@@ -66,6 +66,8 @@ class TensorFlowRuntime:
         try:
             with graph.as_default():
                 meta_graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(path))
+                _require_restored_variables(session, meta_graph.signature_def, path)
+            graph.finalize()
             loaded = True
         except tf.errors.OpError as error:
             raise _translate(error) from error
@@ -136,6 +138,48 @@ class TensorFlowServable:
             raise ServingError(
                 Code.FAILED_PRECONDITION, f'The signature names tensor "{name}", which is not in the graph: {error}'
             ) from error
+
+
+def _require_restored_variables(
+    session: Any, signatures: Mapping[str, meta_graph_pb2.SignatureDef], path: Path
+) -> None:
+    """Refuse a model whose signatures read variables that loading left without a value.
+
+    `tf.saved_model.save` of a tf.Module that holds a Keras 3 model writes such a model
+    (https://github.com/keras-team/keras/issues/20096): the restored values go to copies of the variables. It would
+    load, take over from a version that works, and then fail every request.
+
+    Raises:
+        ServingError: FAILED_PRECONDITION, naming the variables.
+    """
+    import tensorflow as tf  # noqa: PLC0415
+
+    pending = []
+    for signature in signatures.values():
+        for info in signature.outputs.values():
+            try:
+                pending.append(session.graph.get_tensor_by_name(info.name).op)
+            except (KeyError, ValueError):  # TF 2's init operation stands among the signatures and has no tensor
+                continue
+    seen = set(pending)
+    handles = []
+    while pending:
+        operation = pending.pop()
+        if operation.type == "VarHandleOp":
+            handles.append(operation)
+        for before in (*(tensor.op for tensor in operation.inputs), *operation.control_inputs):
+            if before not in seen:
+                seen.add(before)
+                pending.append(before)
+    values = session.run([tf.raw_ops.VarIsInitializedOp(resource=handle.outputs[0]) for handle in handles])
+    empty = sorted(handle.name for handle, has_value in zip(handles, values, strict=True) if not has_value)
+    if empty:
+        raise ServingError(
+            Code.FAILED_PRECONDITION,
+            f"{path} has {len(empty)} variables that its checkpoint does not restore, such as {empty[0]}. If a Keras 3 "
+            "model was saved inside a tf.Module, export it with keras.export.ExportArchive, or let the module track "
+            "each variable's `.value` instead of the model.",
+        )
 
 
 def _feed(array: npt.NDArray[Any], dtype: int) -> npt.NDArray[Any]:

@@ -7,17 +7,17 @@ specifications, so that a test knows the source pixels.
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
 BACKGROUND = (200, 30, 90)
 ORIENTATION_TAG = 0x0112
-
-Rows = list[bytes]
 
 
 def photo(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
@@ -36,7 +36,7 @@ def photo(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarr
 def exif_bytes(orientation: int, *, little: bool = True, prefix: bool = True, before: int = 1) -> bytes:
     """Exif data with `before` other entries in front of the orientation."""
     order = "<" if little else ">"
-    entries = [struct.pack(order + "HHI4s", 0x0100 + i, 3, 1, b"\x07\x00\x00\x07") for i in range(before)]
+    entries = [struct.pack(order + "HHI4s", 0x8000 + i, 3, 1, b"\x07\x00\x00\x07") for i in range(before)]
     entries.append(struct.pack(order + "HHIHH", ORIENTATION_TAG, 3, 1, orientation, 0))
     head = (b"II*\x00" if little else b"MM\x00*") + struct.pack(order + "IH", 8, len(entries))
     return (b"Exif\x00\x00" if prefix else b"") + head + b"".join(entries) + bytes(4)
@@ -106,7 +106,8 @@ def raw_png(
     for left, top, across, down in passes:
         part = samples[top::down, left::across]
         if part.size:
-            rows += [_filtered(row, bit_depth, index) for index, row in enumerate(_packed(part, bit_depth))]
+            # Filter type 0: each row as it is.
+            rows += [b"\x00" + row for row in _packed(part, bit_depth)]
     data = zlib.compress(b"".join(rows))
     cuts = [len(data) * i // pieces for i in range(pieces + 1)]
     header = struct.pack(">IIBBBBB", width, height, bit_depth, colour_type, 0, 0, interlaced)
@@ -115,14 +116,14 @@ def raw_png(
             b"\x89PNG\r\n\x1a\n",
             png_chunk(b"IHDR", header),
             *(png_chunk(name, body) for name, body in chunks),
-            *(png_chunk(b"IDAT", data[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)),
+            *(png_chunk(b"IDAT", data[a:b]) for a, b in itertools.pairwise(cuts)),
             *(png_chunk(name, body) for name, body in after),
             png_chunk(b"IEND", b""),
         ]
     )
 
 
-def _packed(part: np.ndarray, bit_depth: int) -> Rows:
+def _packed(part: np.ndarray, bit_depth: int) -> list[bytes]:
     if bit_depth == 16:
         return [row.astype(">u2").tobytes() for row in part]
     if bit_depth == 8:
@@ -130,13 +131,6 @@ def _packed(part: np.ndarray, bit_depth: int) -> Rows:
     flat = part.reshape(part.shape[0], -1).astype(np.uint8)
     bits = np.unpackbits(flat[..., np.newaxis], axis=2)[..., 8 - bit_depth :]
     return [np.packbits(row).tobytes() for row in bits.reshape(part.shape[0], -1)]
-
-
-def _filtered(row: bytes, bit_depth: int, index: int) -> bytes:
-    # Filter 1 (Sub) on every other row of bytes, none elsewhere.
-    if bit_depth != 8 or index % 2 or len(row) % 1:
-        return b"\x00" + row
-    return b"\x00" + row
 
 
 # GIF
@@ -242,7 +236,9 @@ def raw_bmp(
         0,
     )
     mask_bytes = b"".join(struct.pack("<I", mask) for mask in masks)
-    body = header + (mask_bytes if header_size == 40 else mask_bytes.ljust(header_size - 40, b"\x00")) + table + bytes(gap)
+    body = (
+        header + (mask_bytes if header_size == 40 else mask_bytes.ljust(header_size - 40, b"\x00")) + table + bytes(gap)
+    )
     start = 14 + len(body)
     data = b"".join(rows)
     return b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + body + data
@@ -278,6 +274,9 @@ def _jpegs() -> Iterator[tuple[str, bytes]]:
         for progressive in (False, True):
             kind = "progressive" if progressive else "baseline"
             yield f"jpeg_{name}_{kind}", jpeg_bytes(image, subsampling=subsampling, progressive=progressive)
+    for sampling in (0x411111, 0x121111):
+        encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling])[1]
+        yield f"jpeg_sampling_{sampling:x}", encoded.tobytes()
     yield "jpeg_q100", jpeg_bytes(image, quality=100)
     yield "jpeg_q10", jpeg_bytes(image, quality=10)
     yield "jpeg_restart", jpeg_bytes(image, restart_marker_blocks=2)
@@ -322,8 +321,9 @@ def _pngs() -> Iterator[tuple[str, bytes]]:
                 )
     image = photo(33, 50)
     yield "png_pillow", png_bytes(image)
-    yield "png_many_chunks", raw_png(
-        image, 8, 2, chunks=[(b"tEXt", b"k\x00tRNS eXIf IDAT")] * 9, after=[(b"tIME", bytes(7))], pieces=5
+    yield (
+        "png_many_chunks",
+        raw_png(image, 8, 2, chunks=[(b"tEXt", b"k\x00tRNS eXIf IDAT")] * 9, after=[(b"tEXt", b"k\x00eXIf")], pieces=5),
     )
     yield "png_1x1", png_bytes(photo(1, 1))
     yield "png_5000x1", png_bytes(photo(5000, 1))
@@ -347,7 +347,13 @@ def _gifs() -> Iterator[tuple[str, bytes]]:
         yield (
             "gif_small_frame" + suffix,
             raw_gif(
-                indices, palette, screen=(40, 33), offset=(5, 9), transparent=0, interlaced=interlaced, extensions=comment
+                indices,
+                palette,
+                screen=(40, 33),
+                offset=(5, 9),
+                transparent=0,
+                interlaced=interlaced,
+                extensions=comment,
             ),
         )
     yield "gif_beyond_screen", raw_gif(indices, palette, screen=(10, 10), offset=(2, 3))
@@ -366,8 +372,9 @@ def _bmps() -> Iterator[tuple[str, bytes]]:
             palette = rng.integers(0, 256, (1 << bits, 3))
             pixels = rng.integers(0, 1 << bits, (17, 23))
             yield f"bmp_{bits}bit" + suffix, raw_bmp(pixels, bits, palette=palette, top_down=top_down)
-        yield "bmp_short_palette" + suffix, raw_bmp(
-            rng.integers(0, 10, (5, 7)), 8, palette=rng.integers(0, 256, (10, 3)), top_down=top_down
+        yield (
+            "bmp_short_palette" + suffix,
+            raw_bmp(rng.integers(0, 10, (5, 7)), 8, palette=rng.integers(0, 256, (10, 3)), top_down=top_down),
         )
         yield "bmp_555" + suffix, raw_bmp(packed_pixels(image[..., :3], (0x7C00, 0x3E0, 0x1F)), 16, top_down=top_down)
         bgr = packed_pixels(image[..., :3], (0xFF0000, 0xFF00, 0xFF))
@@ -390,12 +397,18 @@ def _bmps() -> Iterator[tuple[str, bytes]]:
             yield (
                 f"bmp_alpha_v{header_size}" + suffix,
                 raw_bmp(
-                    packed_pixels(image, masks), 32, header_size=header_size, compression=3, masks=masks, top_down=top_down
+                    packed_pixels(image, masks),
+                    32,
+                    header_size=header_size,
+                    compression=3,
+                    masks=masks,
+                    top_down=top_down,
                 ),
             )
         masks = (0xF000, 0xF00, 0xF0, 0xF)
-        yield "bmp_4444" + suffix, raw_bmp(
-            packed_pixels(image, masks), 16, compression=6, masks=masks, top_down=top_down
+        yield (
+            "bmp_4444" + suffix,
+            raw_bmp(packed_pixels(image, masks), 16, compression=6, masks=masks, top_down=top_down),
         )
     opaque = image.copy()
     opaque[..., 3] = 0

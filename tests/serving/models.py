@@ -281,6 +281,33 @@ def export_generic(path: Path) -> Path:
     return Path(path)
 
 
+def _small_keras_model() -> Any:
+    import keras
+
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, kernel_initializer="ones")])
+
+
+def export_keras_model(path: Path) -> Path:
+    """What Keras 3's own `model.export` writes: one input float [N, 3] -> one output float [N, 2], each the sum."""
+    _small_keras_model().export(str(path), verbose=False)
+    return Path(path)
+
+
+def export_unrestorable_model(path: Path) -> Path:
+    """A Keras 3 model saved as an attribute of a tf.Module: TF Serving loads it and then fails every request."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.model = _small_keras_model()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])
+    def predict(x: Any) -> dict[str, Any]:
+        return {"y": module.model(x)}
+
+    tf.saved_model.save(module, str(path), signatures={"serving_default": predict})
+    return Path(path)
+
+
 _KINDS: dict[str, Callable[[Path], Path]] = {
     "darkroom": export_darkroom_model,
     "half_plus_two": export_half_plus_two,

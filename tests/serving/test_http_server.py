@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 
 import httpx
 import pytest
@@ -87,6 +88,7 @@ def test_a_taken_port_is_an_error_that_names_it():
 
 
 def test_a_failing_lifespan_is_an_error_and_does_not_end_the_process():
+    @contextlib.asynccontextmanager
     async def broken(app):
         raise ValueError("no database")
         yield

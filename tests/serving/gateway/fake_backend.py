@@ -86,14 +86,21 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
         response.model_spec.version.value = self.version
         if request.model_spec.signature_name == "describe":
             self.calls.append("describe")
-            document = {"format_version": 1, "task": "multiclass", "labels": LABELS, "preprocessing": {"version": "1-fake"}}
+            document = {
+                "format_version": 1,
+                "task": "multiclass",
+                "labels": LABELS,
+                "preprocessing": {"version": "1-fake"},
+            }
             response.outputs["description"].CopyFrom(tensors.to_proto([json.dumps(document)]))
             return response
         self.requests.append(request)
         self.seconds_left.append(context.time_remaining())
         self.before_predict(request, context)
         if request.model_spec.name != "pets":
-            context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Latest({request.model_spec.name})")
+            context.abort(
+                grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Latest({request.model_spec.name})"
+            )
         count = next(iter(request.inputs.values())).tensor_shape.dim[0].size
         response.outputs["probabilities"].CopyFrom(tensors.to_proto(np.tile(np.float32([0.75, 0.25]), (count, 1))))
         response.outputs["class_ids"].CopyFrom(tensors.to_proto(np.tile(np.int64([0, 1]), (count, 1))))

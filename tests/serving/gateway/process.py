@@ -31,8 +31,10 @@ class ServeProcess:
         started = time.monotonic()
         with self.stderr_path.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [*(sys.executable, "-m", "darkroom.cli", "serve"), *("--rest-port", "0", "--grpc-port", "0")]
-                + self._arguments,
+                [
+                    *(sys.executable, "-m", "darkroom.cli", "serve", "--rest-port", "0", "--grpc-port", "0"),
+                    *self._arguments,
+                ],
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,

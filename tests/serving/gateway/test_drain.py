@@ -1,6 +1,7 @@
 """Stopping without losing a request."""
 
 import asyncio
+import contextlib
 import signal
 import threading
 import time
@@ -42,10 +43,8 @@ def test_a_second_signal_does_not_wait(backend, tmp_path):
         serve.wait_until_ready()
 
         def ask():
-            try:
+            with contextlib.suppress(httpx.HTTPError):  # the connection is cut, which is the point
                 serve.predict(RED)
-            except httpx.HTTPError:
-                pass  # the connection is cut, which is the point
 
         asking = threading.Thread(target=ask)
         asking.start()
@@ -72,10 +71,8 @@ def test_requests_that_take_too_long_are_given_up(backend):
     with running_gateway(backend.address, drain_seconds=0.3) as gateway:
 
         def ask():
-            try:
+            with contextlib.suppress(httpx.HTTPError):  # the connection is cut, which is the point
                 gateway.post(RED)
-            except httpx.HTTPError:
-                pass  # the connection is cut, which is the point
 
         asking = threading.Thread(target=ask)
         asking.start()

@@ -34,7 +34,10 @@ def test_body_over_the_limit_answers_413_announced_or_not(backend):
 
 
 def test_grpc_message_over_the_limit_is_resource_exhausted(backend):
-    with running_gateway(backend.address, max_request_bytes=2000) as gateway, grpc.insecure_channel(gateway.grpc) as channel:
+    with (
+        running_gateway(backend.address, max_request_bytes=2000) as gateway,
+        grpc.insecure_channel(gateway.grpc) as channel,
+    ):
         with pytest.raises(grpc.RpcError) as failure:
             prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(grpc_request(b"x" * 3000), timeout=10)
 
@@ -51,7 +54,9 @@ def test_too_many_images_name_the_limit(backend, how):
             message = answer.json()["error"]
         else:
             with grpc.insecure_channel(gateway.grpc) as channel, pytest.raises(grpc.RpcError) as failure:
-                prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(grpc_request(RED, RED, RED), timeout=10)
+                prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(
+                    grpc_request(RED, RED, RED), timeout=10
+                )
             message = failure.value.details()
         assert "2" in message
         assert "images" in message
@@ -96,14 +101,16 @@ def test_bytes_held_by_all_requests_are_bounded(backend):
 
 
 def test_half_sent_body_answers_408_and_holds_no_slot(backend):
-    with running_gateway(backend.address, body_timeout_seconds=0.3, max_concurrent_requests=1) as gateway:
-        with socket.create_connection(("127.0.0.1", gateway.rest_port), timeout=10) as connection:
-            connection.sendall(
-                b"POST /v1/models/pets:predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
-                b"Content-Length: 100\r\n\r\nhalf"
-            )
-            assert gateway.post(RED).status_code == 200
-            assert connection.recv(100).startswith(b"HTTP/1.1 408")
+    with (
+        running_gateway(backend.address, body_timeout_seconds=0.3, max_concurrent_requests=1) as gateway,
+        socket.create_connection(("127.0.0.1", gateway.rest_port), timeout=10) as connection,
+    ):
+        connection.sendall(
+            b"POST /v1/models/pets:predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+            b"Content-Length: 100\r\n\r\nhalf"
+        )
+        assert gateway.post(RED).status_code == 200
+        assert connection.recv(100).startswith(b"HTTP/1.1 408")
 
 
 def test_a_client_that_leaves_in_the_middle_of_its_body_does_no_harm(backend):

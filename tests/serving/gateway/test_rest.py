@@ -262,7 +262,13 @@ def test_request_id_comes_back_and_bad_ones_are_replaced(served):
 
 @pytest.mark.parametrize(
     "headers",
-    [{"x-deadline-ms": "0"}, {"x-deadline-ms": "soon"}, {"x-deadline-ms": "-5"}, {"grpc-timeout": "5"}, {"grpc-timeout": "0S"}],
+    [
+        {"x-deadline-ms": "0"},
+        {"x-deadline-ms": "soon"},
+        {"x-deadline-ms": "-5"},
+        {"grpc-timeout": "5"},
+        {"grpc-timeout": "0S"},
+    ],
 )
 def test_bad_deadline_answers_400(served, headers):
     assert served.predict(RED, headers=headers).status_code == 400
@@ -279,7 +285,11 @@ def test_chunked_bodies_work(served):
     host, port = served.rest.split(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=20)
     connection.request(
-        "POST", "/v1/models/pets:predict", iter([RED[:20], RED[20:]]), {"content-type": "image/png"}, encode_chunked=True
+        "POST",
+        "/v1/models/pets:predict",
+        iter([RED[:20], RED[20:]]),
+        {"content-type": "image/png"},
+        encode_chunked=True,
     )
 
     assert connection.getresponse().status == 200

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -131,6 +132,23 @@ def test_a_warm_up_file_of_other_bytes_is_refused(pets, load):
     with pytest.raises(ServingError) as caught:
         load(pets)
     assert caught.value.code is Code.DATA_LOSS
+
+
+def test_a_model_exported_by_keras_answers(tmp_path):
+    servable = TensorFlowRuntime().load(models.export_keras_model(tmp_path / "1"))
+    signature = servable.signatures["serving_default"]
+    (given,), (output,) = signature.inputs, signature.outputs
+    answer = servable.run("serving_default", {given: np.float32([[1, 2, 3]])}, [output])
+    assert answer[output].tolist() == [[6.0, 6.0]]
+    servable.close()
+
+
+def test_a_model_whose_variables_are_not_restored_is_refused(tmp_path, load):
+    path = models.export_unrestorable_model(tmp_path / "1")
+    with pytest.raises(ServingError) as caught:
+        load(path)
+    assert caught.value.code is Code.FAILED_PRECONDITION
+    assert f"{path} has 2 variables that its checkpoint does not restore" in caught.value.message
 
 
 @pytest.mark.parametrize("damage", ["garbage", "empty", "no variables", "truncated"])
