@@ -126,9 +126,7 @@ def test_cubic_overshoot_is_clipped():
 
 def test_uint8_and_float_pixels_give_the_same():
     image = photo(90, 61)
-    assert np.array_equal(
-        fitted(image, height=24, width=24), fitted(image.astype(np.float32), height=24, width=24)
-    )
+    assert np.array_equal(fitted(image, height=24, width=24), fitted(image.astype(np.float32), height=24, width=24))
 
 
 @settings(max_examples=60, deadline=None)

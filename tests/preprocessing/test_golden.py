@@ -30,4 +30,3 @@ def test_pixels_of_this_revision(mode):
     pixels = graph(tf.constant([png_bytes(checker(90, 61))])).numpy()[0]
     rounded = np.rint(pixels).astype(np.uint8)
     assert hashlib.sha256(rounded.tobytes()).hexdigest()[:16] == GOLDEN[OP_REVISION][mode]
-

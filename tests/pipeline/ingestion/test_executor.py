@@ -1,0 +1,188 @@
+"""The whole ingestion on Beam, over real files."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from tfx.types import artifact_utils, standard_artifacts
+
+from darkroom.configuration.sections import SplitRatios
+from darkroom.errors import DataError
+from pipeline import features
+from pipeline.ingestion.dataset_facts import DatasetFacts
+from pipeline.ingestion.executor import ImageExecutor
+from pipeline.ingestion.options import IngestionOptions
+from pipeline.ingestion.quarantine import Quarantine, read_report
+from preprocessing.images import ImageLimits
+from tests.pipeline.image_sets import write_bad_files, write_digits
+from tests.preprocessing.made_images import jpeg_bytes, photo, png_bytes
+
+
+class Ingested:
+    """Runs the executor and reads what it wrote."""
+
+    def __init__(self, root: Path, target: Path, classes=None, limits=None):
+        self.examples = standard_artifacts.Examples()
+        self.examples.uri = str(target / "examples")
+        quarantine = Quarantine()
+        quarantine.uri = str(target / "quarantine")
+        options = IngestionOptions(
+            root=str(root), classes=classes, ratios=SplitRatios(), limits=limits or ImageLimits()
+        )
+        ImageExecutor().Do(
+            {},
+            {"examples": [self.examples], "quarantine": [quarantine]},
+            {"ingestion_options": options.model_dump_json()},
+        )
+        self.facts = DatasetFacts.read(self.examples.uri)
+        self.quarantined = {entry.file: entry for entry in read_report(quarantine.uri)}
+
+    def records(self, split):
+        files = sorted(tf.io.gfile.glob(f"{self.examples.uri}/Split-{split}/*"))
+        return [record.numpy() for record in tf.data.TFRecordDataset(files, "GZIP")]
+
+    def examples_of(self, split):
+        return [tf.train.Example.FromString(record).features.feature for record in self.records(split)]
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Three digits and, in one class, a file of each bad kind."""
+    root = write_digits(tmp_path_factory.mktemp("images"))
+    bad = write_bad_files(root / "1")
+    return root, bad, Ingested(root, tmp_path_factory.mktemp("out"))
+
+
+def test_every_good_image_is_in_exactly_one_split(mixed):
+    _, _, ingested = mixed
+    names = [
+        example[features.FILENAME].bytes_list.value[0]
+        for split in features.SPLITS
+        for example in ingested.examples_of(split)
+    ]
+    assert len(names) == len(set(names)) == 120
+
+
+def test_bad_files_are_put_aside_by_name_and_reason(mixed):
+    _, bad, ingested = mixed
+    assert {name.removeprefix("1/"): entry.reason for name, entry in ingested.quarantined.items()} == bad
+    assert all(entry.label == "1" and entry.detail for entry in ingested.quarantined.values())
+    assert ingested.facts.quarantined == len(bad)
+
+
+def test_an_example_carries_the_imagenet_keys_and_the_files_own_bytes(mixed):
+    root, _, ingested = mixed
+    example = ingested.examples_of("train")[0]
+    name = example[features.FILENAME].bytes_list.value[0].decode()
+    encoded = example[features.ENCODED].bytes_list.value[0]
+    assert encoded == (root / name).read_bytes()
+    assert example[features.SHA256].bytes_list.value[0].decode() == hashlib.sha256(encoded).hexdigest()
+    assert example[features.FORMAT].bytes_list.value[0] == b"png"
+    assert example[features.LABEL_TEXT].bytes_list.value[0].decode() == name.split("/")[0]
+    assert example[features.LABEL].int64_list.value[0] == int(name.split("/")[0])
+    sizes = [example[key].int64_list.value[0] for key in (features.HEIGHT, features.WIDTH, features.CHANNELS)]
+    assert sizes == [8, 8, 1]
+
+
+def test_the_facts_count_what_was_written(mixed):
+    _, _, ingested = mixed
+    assert ingested.facts.labels == ("0", "1", "2")
+    for split in features.SPLITS:
+        assert ingested.facts.split_size(split) == len(ingested.records(split)) > 0
+        assert set(ingested.facts.counts[split]) == {"0", "1", "2"}
+
+
+def test_tfx_finds_the_splits(mixed):
+    _, _, ingested = mixed
+    assert artifact_utils.decode_split_names(ingested.examples.split_names) == list(features.SPLITS)
+
+
+def test_the_same_images_give_the_same_bytes(mixed, tmp_path):
+    root, _, ingested = mixed
+    again = Ingested(root, tmp_path)
+    for split in features.SPLITS:
+        [first] = Path(ingested.examples.uri, f"Split-{split}").iterdir()
+        [second] = Path(again.examples.uri, f"Split-{split}").iterdir()
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_renamed_and_moved_files_stay_in_their_split(mixed, tmp_path):
+    root, _, ingested = mixed
+    renamed = tmp_path / "images"
+    for path in root.glob("*/*.png"):
+        if path.stat().st_size and path.name != "huge.png":
+            target = renamed / path.parent.name / f"{hashlib.md5(path.name.encode()).hexdigest()}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    again = Ingested(renamed, tmp_path / "out")
+    for split in features.SPLITS:
+        keys = [
+            {example[features.SHA256].bytes_list.value[0] for example in one.examples_of(split)}
+            for one in (ingested, again)
+        ]
+        assert keys[0] == keys[1]
+
+
+def test_duplicates_share_a_split_and_rotated_photos_have_upright_sizes(tmp_path):
+    root = write_digits(tmp_path / "images", digits=(0, 1), of_each=12)
+    copied = next((root / "0").iterdir()).read_bytes()
+    for number in range(5):
+        (root / "0" / f"copy{number}.png").write_bytes(copied)
+    (root / "1" / "phone.jpg").write_bytes(jpeg_bytes(photo(30, 50), orientation=6))
+    ingested = Ingested(root, tmp_path / "out")
+    where = {
+        split
+        for split in features.SPLITS
+        for example in ingested.examples_of(split)
+        if example[features.ENCODED].bytes_list.value[0] == copied
+    }
+    assert len(where) == 1
+    [phone] = [
+        example
+        for split in features.SPLITS
+        for example in ingested.examples_of(split)
+        if example[features.FORMAT].bytes_list.value[0] == b"jpeg"
+    ]
+    assert (phone[features.HEIGHT].int64_list.value[0], phone[features.WIDTH].int64_list.value[0]) == (50, 30)
+
+
+def test_a_class_with_one_image_trains_and_is_named(tmp_path):
+    root = write_digits(tmp_path / "images", digits=(0, 1), of_each=12)
+    (root / "rare").mkdir()
+    (root / "rare" / "1.png").write_bytes(png_bytes(photo(9, 9)))
+    ingested = Ingested(root, tmp_path / "out")
+    assert ingested.facts.counts["train"]["rare"] == 1
+    assert any("'rare' has only 1 image" in note for note in ingested.facts.notes)
+
+
+def test_a_class_without_usable_images_ends_the_run_and_names_the_files(tmp_path):
+    root = write_digits(tmp_path / "images", digits=(0, 1), of_each=6)
+    (root / "broken").mkdir()
+    (root / "broken" / "a.jpg").write_text("no picture")
+    with pytest.raises(DataError, match=r"no usable image of 'broken'[\s\S]*broken/a\.jpg: unknown_format"):
+        Ingested(root, tmp_path / "out")
+
+
+def test_too_few_images_for_three_splits_end_the_run(tmp_path):
+    root = write_digits(tmp_path / "images", digits=(0, 1), of_each=1)
+    with pytest.raises(DataError, match="too few to fill the splits"):
+        Ingested(root, tmp_path / "out")
+
+
+def test_limits_of_the_configuration_apply(tmp_path):
+    root = write_digits(tmp_path / "images", digits=(0, 1), of_each=12)
+    (root / "0" / "big.png").write_bytes(png_bytes(photo(50, 60)))
+    ingested = Ingested(root, tmp_path / "out", limits=ImageLimits(max_side=40))
+    assert ingested.quarantined["0/big.png"].reason == "too_long_side"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file; run the tests as another user")
+def test_a_file_without_permission_is_put_aside(tmp_path):
+    root = write_digits(tmp_path / "images", digits=(0, 1), of_each=12)
+    locked = root / "0" / "locked.png"
+    locked.write_bytes(png_bytes(photo(8, 8)))
+    locked.chmod(0)
+    ingested = Ingested(root, tmp_path / "out")
+    assert ingested.quarantined["0/locked.png"].reason == "unreadable"

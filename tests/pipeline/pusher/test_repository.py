@@ -1,0 +1,98 @@
+import threading
+import time
+
+import pytest
+
+from darkroom.errors import DarkroomError
+from pipeline.pusher.repository import push, versions
+
+
+@pytest.fixture
+def model(tmp_path):
+    source = tmp_path / "model"
+    (source / "variables").mkdir(parents=True)
+    (source / "saved_model.pb").write_bytes(b"graph")
+    (source / "variables" / "variables.index").write_bytes(b"index")
+    return source
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_push_is_a_complete_copy_under_a_number(model, tmp_path):
+    folder = tmp_path / "models" / "digits"
+    version = push(model, folder)
+    assert versions(folder) == [version]
+    assert contents(folder / str(version)) == contents(model)
+
+
+def test_versions_grow_within_one_second(model, tmp_path):
+    pushed = [push(model, tmp_path / "m") for _ in range(5)]
+    assert pushed == sorted(set(pushed))
+
+
+def test_versions_grow_when_the_clock_was_set_back(model, tmp_path):
+    future = int(time.time()) + 1_000_000
+    (tmp_path / "m" / str(future)).mkdir(parents=True)
+    assert push(model, tmp_path / "m") == future + 1
+
+
+def test_pushes_at_the_same_time_all_arrive(model, tmp_path):
+    pushed = []
+    threads = [threading.Thread(target=lambda: pushed.append(push(model, tmp_path / "m"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(pushed)) == 8
+    assert versions(tmp_path / "m") == sorted(pushed)
+
+
+def test_a_reader_never_sees_a_part(model, tmp_path):
+    for number in range(200):
+        (model / f"asset{number}").write_bytes(b"x" * 1000)
+    wanted, folder = contents(model), tmp_path / "m"
+    stop, partial = threading.Event(), []
+
+    def read():
+        while not stop.is_set():
+            partial.extend(v for v in versions(folder) if set(contents(folder / str(v))) != set(wanted))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(5):
+        push(model, folder)
+    stop.set()
+    reader.join()
+    assert partial == []
+
+
+def test_what_completes_a_model_happens_before_it_is_visible(model, tmp_path):
+    folder, seen = tmp_path / "m", []
+
+    def complete(staged):
+        seen.append(versions(folder))
+        (staged / "extra").write_text("more")
+
+    version = push(model, folder, complete)
+    assert seen == [[]]
+    assert (folder / str(version) / "extra").read_text() == "more"
+
+
+def test_an_old_staging_folder_is_removed_and_a_fresh_one_is_left_alone(model, tmp_path):
+    import os
+
+    folder = tmp_path / "m"
+    for name in (".pushing-old", ".pushing-new"):
+        (folder / name).mkdir(parents=True)
+    os.utime(folder / ".pushing-old", (1, 1))
+    push(model, folder)
+    assert not (folder / ".pushing-old").exists()
+    assert (folder / ".pushing-new").exists()
+
+
+def test_a_repository_that_cannot_be_written_is_named(model, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DarkroomError, match=r"Cannot push to .*file/m"):
+        push(model, tmp_path / "file" / "m")
