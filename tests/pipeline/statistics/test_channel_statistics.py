@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
-from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
 from pipeline import features
 from pipeline.statistics.channel_statistics import SPEC_KEY, preprocessing_fn, read_channel_statistics
@@ -29,6 +29,7 @@ def analyze(images, spec, folder):
     with tft_beam.Context(temp_dir=str(folder / "temp")):
         transform_fn = (data, metadata) | tft_beam.AnalyzeDataset(entry)
         _ = transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
+    metadata_io.write_metadata(metadata, str(folder / "transform" / tft.TFTransformOutput.RAW_METADATA_DIR))
     return tft.TFTransformOutput(str(folder / "transform"))
 
 
