@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,8 +44,10 @@ def main(folder: Path) -> None:
         held_out = held_out_image(images, config)
         _step("4/4", f"a digit that training never saw: {held_out}")
         for protocol in ("rest", "grpc"):
-            click.echo(f"\nOver {'REST' if protocol == 'rest' else 'gRPC'}:", err=True)
-            _darkroom("predict", str(held_out), "--protocol", protocol, "--address", addresses[protocol])
+            click.echo(err=True)
+            _darkroom(
+                "predict", str(held_out), "--protocol", protocol, "--address", addresses[protocol], "--top-k", "3"
+            )
     click.echo(_next_commands(configuration, held_out, config), err=True)
 
 
@@ -78,17 +80,25 @@ def held_out_image(images: Path, config: DarkroomConfig) -> Path:
 @contextmanager
 def _server(configuration: Path) -> Iterator[dict[str, str]]:
     """`darkroom serve` on free ports until the block ends; yields its addresses by protocol."""
-    command = (*_DARKROOM, "serve", "-c", str(configuration), "--rest-port", "0", "--grpc-port", "0")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    arguments = ("serve", "-c", str(configuration), "--rest-port", "0", "--grpc-port", "0")
+    log_path = configuration.parent / "serve.log"
+    _show_command(arguments)
+    click.echo(f"log: {log_path}", err=True)
+    with (
+        log_path.open("w", encoding="utf-8") as log,
+        subprocess.Popen((*_DARKROOM, *arguments), stdout=subprocess.PIPE, stderr=log, text=True) as server,
+    ):
         try:
-            yield _addresses_when_ready(server)
+            addresses = _addresses_when_ready(server, log_path)
+            click.echo(f"REST on {addresses['rest']}, gRPC on {addresses['grpc']}", err=True)
+            yield addresses
         finally:
             server.terminate()
             server.wait(timeout=_STOP_TIMEOUT_SECONDS)
             click.echo("The server is stopped.", err=True)
 
 
-def _addresses_when_ready(server: subprocess.Popen[str]) -> dict[str, str]:
+def _addresses_when_ready(server: subprocess.Popen[str], log_path: Path) -> dict[str, str]:
     addresses: dict[str, str] = {}
     for line in server.stdout or ():
         event = json.loads(line)
@@ -96,14 +106,18 @@ def _addresses_when_ready(server: subprocess.Popen[str]) -> dict[str, str]:
             addresses = {"rest": f"127.0.0.1:{event['rest_port']}", "grpc": f"127.0.0.1:{event['grpc_port']}"}
         elif event["event"] == "ready":
             return addresses
-    raise click.ClickException(f"The server ended with exit code {server.wait()} before it was ready.")
+    raise click.ClickException(f"The server ended with exit code {server.wait()} before it was ready; see {log_path}")
 
 
 def _darkroom(*arguments: str) -> None:
-    click.secho(f"$ darkroom {' '.join(arguments)}", bold=True, err=True)
+    _show_command(arguments)
     code = subprocess.run((*_DARKROOM, *arguments), check=False).returncode
     if code:
         sys.exit(code)
+
+
+def _show_command(arguments: Sequence[str]) -> None:
+    click.secho(f"$ darkroom {' '.join(arguments)}", bold=True, err=True)
 
 
 def _step(number: str, text: str) -> None:
