@@ -60,6 +60,11 @@ class ServableClassifier(tf.Module):
     def _serving_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._rank(self._probabilities(pixels))
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def preprocess(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`image_bytes [N]` to `pixels [N, H, W, C]`: what the network sees, for people and for parity checks."""
+        return {"pixels": self.graph(image_bytes)}
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
     def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """TF Serving's Classification API: serialised tf.Examples `[N]` to `classes`, `scores` `[N, K]`."""
@@ -85,6 +90,7 @@ class ServableClassifier(tf.Module):
             signatures={
                 "serving_default": self.serving_default,
                 "serving_pixels": self.serving_pixels,
+                "preprocess": self.preprocess,
                 CLASSIFY_SIGNATURE: self.classify,
                 EVALUATE_SIGNATURE: self.evaluate,
                 "describe": self.describe,

@@ -70,6 +70,12 @@ def test_serving_pixels_gives_the_same_for_preprocessed_pixels(exported, signatu
     assert np.array_equal(signatures["serving_pixels"](pixels)["probabilities"].numpy(), wanted)
 
 
+def test_preprocess_gives_the_pixels_of_the_graph(exported, signatures):
+    _, images, _ = exported
+    pixels = PreprocessingGraph(PreprocessingSpec(height=12, width=12, scaling="normalize"))(tf.constant(images))
+    assert np.array_equal(signatures["preprocess"](tf.constant(images))["pixels"].numpy(), pixels.numpy())
+
+
 def test_evaluate_and_classify_take_examples(exported, signatures):
     _, images, wanted = exported
     assert np.array_equal(signatures["evaluate"](as_examples(images))["probabilities"].numpy(), wanted)
