@@ -111,7 +111,7 @@ class RunDisplay:
         where = f"version {summary.pushed_version} in {summary.pushed_to}" if summary.pushed_to else "nowhere"
         table.add_row("pushed", escape(where))
         self._console.print()
-        self._console.print(table)
+        self._console.print(table, soft_wrap=not self._console.is_terminal)
 
     def _quarantine(self, files: tuple[QuarantinedFile, ...]) -> None:
         for file in files[:_NAMED_FILES]:
