@@ -14,6 +14,7 @@ from darkroom.cli.output import captured_output
 from darkroom.cli.run_display import RunDisplay
 from darkroom.configuration import DarkroomConfig, load_configuration
 from darkroom.configuration.load import DEFAULT_FILE
+from darkroom.configuration.survey import class_folder_names
 from darkroom.errors import DarkroomError, DataError, NotBlessedError
 
 if TYPE_CHECKING:
@@ -76,10 +77,12 @@ def _run(config: DarkroomConfig, display: RunDisplay) -> RunSummary:
 
 
 def _check_images_folder(config: DarkroomConfig) -> None:
-    """The commonest mistake, answered at once instead of after the imports."""
-    path = config.images_path
-    if "://" not in path and not Path(path).is_dir():
-        raise DataError(f"data.images: there is no folder {path}. It must hold one folder of images for each class.")
+    """The commonest mistakes, answered at once instead of after the imports."""
+    if "://" not in config.images_path:
+        try:
+            class_folder_names(Path(config.images_path))
+        except DataError as error:
+            raise DataError(f"data.images: {error}") from error
 
 
 def _log_path(config: DarkroomConfig) -> Path:

@@ -39,12 +39,7 @@ def survey_class_folders(root: Path) -> Survey:
     Raises:
         DataError: no such folder, fewer than two class folders, or no image that can be read.
     """
-    if not root.is_dir():
-        raise DataError(f"{root} is not a folder. Give a folder that holds one folder of images for each class.")
-    classes = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if len(classes) < 2:
-        found = f"only one class folder, {classes[0]!r}" if classes else "no folders"
-        raise DataError(f"{root} holds {found}. Put the images of each class into a folder of its own; two at least.")
+    classes = class_folder_names(root)
     counts: dict[str, int] = {}
     sides: list[int] = []
     grey: list[bool] = []
@@ -70,6 +65,21 @@ def survey_class_folders(root: Path) -> Survey:
     if refused:
         warnings.append(f"{len(refused)} of {len(refused) + len(sides)} sampled files will be put aside: {refused[0]}")
     return Survey(root, counts, int(statistics.median(sides)), all(grey), tuple(warnings))
+
+
+def class_folder_names(root: Path) -> list[str]:
+    """The names of the class folders, in order.
+
+    Raises:
+        DataError: no such folder, or fewer than two class folders.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder. It must hold one folder of images for each class.")
+    classes = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    if len(classes) < 2:
+        found = f"only one class folder, {classes[0]!r}" if classes else "no class folders"
+        raise DataError(f"{root} holds {found}. Put the images of each class into a folder of its own; two at least.")
+    return classes
 
 
 def _files(folder: Path) -> list[Path]:

@@ -49,4 +49,4 @@ def test_a_file_that_exists_is_kept(tmp_path):
 def test_a_folder_without_classes_is_bad_data(tmp_path):
     answer = darkroom("init", tmp_path)
     assert answer.returncode == 2
-    assert "holds no folders" in answer.stderr
+    assert "holds no class folders" in answer.stderr

@@ -44,7 +44,7 @@ def test_files_in_nested_folders_count_and_hidden_ones_do_not(tmp_path):
     ("make", "message"),
     [
         (lambda root: None, "is not a folder"),
-        (lambda root: root.mkdir(), "holds no folders"),
+        (lambda root: root.mkdir(), "holds no class folders"),
         (lambda root: (root / "cats").mkdir(parents=True), "holds only one class folder, 'cats'"),
         (
             lambda root: [(root / name).mkdir(parents=True) for name in ("cats", "dogs")],

@@ -1,0 +1,178 @@
+"""`darkroom run`, whole: from a folder of images to a pushed model, and every way in which it does not get there.
+
+The runs share one project, in the order in which a user would make them.
+"""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from preprocessing.graph import PreprocessingGraph
+from preprocessing.saved import LoadedPreprocessing, parse_description
+from tests.darkroom.command import darkroom
+from tests.pipeline.image_sets import write_bad_files, write_digits
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+# Small enough for seconds, good enough for three digits.
+QUICK = ("--set", "training.epochs=12", "--set", "model.small_cnn.filters=[16, 32]", "--set", "model.dropout=0.1")
+
+
+class Project:
+    """A folder with images, a configuration and what runs leave."""
+
+    def __init__(self, root):
+        self.images = write_digits(root / "images")
+        self.bad = write_bad_files(self.images / "1")
+        self.config = root / "darkroom.yaml"
+        self.model = root / "models" / "digits"
+        self.artifacts = root / ".darkroom" / "artifacts"
+        made = darkroom("init", self.images, "-o", root, "--name", "digits")
+        assert made.returncode == 0, made.stderr
+
+    def run(self, *arguments):
+        return darkroom("run", "-c", self.config, "--json", *arguments, timeout=500)
+
+    def versions(self):
+        return sorted(int(path.name) for path in self.model.glob("*"))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def first(project):
+    """The first run: pushed."""
+    return project.run(*QUICK)
+
+
+@pytest.fixture(scope="module")
+def summary(first):
+    assert first.returncode == 0, first.stderr
+    return json.loads(first.stdout)
+
+
+def test_a_good_model_is_pushed(project, summary):
+    assert summary["blessed"]
+    assert summary["accuracy"] > 0.9
+    assert summary["baseline_accuracy"] is None
+    assert project.versions() == [summary["pushed_version"]]
+    assert sum(summary["images"].values()) == 120
+
+
+def test_the_screen_shows_components_training_and_outcome_and_no_noise(first, summary):
+    for component in summary["seconds"]:
+        assert re.search(rf"✓ {component} +done +\d+\.\d s\n", first.stderr), component
+    assert re.search(r"epoch +1/12  loss \d", first.stderr)
+    assert f"version {summary['pushed_version']} in " in first.stderr
+    assert "baseline       none yet" in first.stderr
+    noise = [line for line in first.stderr.splitlines() if re.search(r"WARNING|[IWE]\d{4} |absl|tensorflow/", line)]
+    assert noise == []
+
+
+def test_bad_files_are_named_and_cost_no_other_image(project, first, summary):
+    found = {entry["file"].removeprefix("1/"): entry["reason"] for entry in summary["quarantined"]}
+    assert found == project.bad
+    for name, reason in project.bad.items():
+        assert f"put aside 1/{name}: {reason}: " in first.stderr
+
+
+def test_the_pushed_model_describes_itself(project, summary):
+    folder = project.model / str(summary["pushed_version"])
+    description = json.loads((folder / "assets.extra" / "darkroom.json").read_text())
+    assert description["labels"] == ["0", "1", "2"]
+    assert description["preprocessing"]["version"] == summary["preprocessing_version"]
+    assert description["evaluation"]["sparse_categorical_accuracy"] == pytest.approx(summary["accuracy"])
+    assert (folder / "assets.extra" / "tf_serving_warmup_requests").stat().st_size > 0
+
+
+def test_trainer_and_server_see_the_same_pixels_bit_for_bit(project, summary):
+    """Through tf.data as the trainer reads, through the preprocessing exported once for the run, and through the model
+    as TF Serving loads it."""
+    folder = str(project.model / str(summary["pushed_version"]))
+    description = json.loads(
+        (project.model / str(summary["pushed_version"]) / "assets.extra/darkroom.json").read_text()
+    )
+    spec, statistics = parse_description(description["preprocessing"])
+    graph = PreprocessingGraph(spec, statistics)
+    images = [path.read_bytes() for path in sorted(project.images.glob("*/*.png")) if path.stem.isdigit()]
+    trained = np.stack(
+        [pixels.numpy() for pixels in tf.data.Dataset.from_tensor_slices(images).map(graph.preprocess_one)]
+    )
+    [exported] = project.artifacts.glob("**/preprocessing/preprocessing.json")
+    assert np.array_equal(LoadedPreprocessing(exported.parent)(tf.constant(images)).numpy(), trained)
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        signature = tf.compat.v1.saved_model.load(session, ["serve"], folder).signature_def["preprocess"]
+        served = session.run(signature.outputs["pixels"].name, {signature.inputs["image_bytes"].name: images})
+    assert np.array_equal(served, trained)
+
+
+def test_an_unchanged_run_reuses_everything_and_pushes_nothing_new(project, summary):
+    again = project.run(*QUICK)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["pushed_version"] == summary["pushed_version"]
+    assert project.versions() == [summary["pushed_version"]]
+    for component in ("ImageExampleGen", "StatisticsGen", "Transform", "Trainer"):
+        assert re.search(rf"↺ {component} +cached", again.stderr), component
+
+
+def test_a_worse_model_is_compared_with_the_blessed_one_and_not_pushed(project, summary):
+    worse = project.run(*QUICK, "--set", "training.epochs=1", "--set", "training.learning_rate=0.000001")
+    assert worse.returncode == 3
+    verdict = json.loads(worse.stdout)
+    assert not verdict["blessed"]
+    assert verdict["pushed_to"] is None
+    assert verdict["baseline_accuracy"] == pytest.approx(summary["accuracy"])
+    assert "failed." in verdict["reasons"][0]
+    assert verdict["reasons"][0] in worse.stderr.replace("\n", " ") or "was not blessed" in worse.stderr
+    assert project.versions() == [summary["pushed_version"]]
+
+
+def test_new_images_are_seen(project, summary):
+    write_digits(project.images, of_each=44)
+    more = project.run(*QUICK, "--set", "training.epochs=1")
+    assert more.returncode in (0, 3), more.stderr
+    assert sum(json.loads(more.stdout)["images"].values()) == 132
+
+
+def test_a_folder_that_is_not_listed_is_bad_data(project):
+    write_digits(project.images, digits=(3,), of_each=4)
+    answer = project.run(*QUICK)
+    assert answer.returncode == 2
+    assert "'3'" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_wrong_key_ends_before_anything_starts(project):
+    answer = project.run("--set", "training.epoch=1")
+    assert answer.returncode == 2
+    assert "did you mean training.epochs?" in answer.stderr
+
+
+def test_images_that_are_gone_are_bad_data(project, tmp_path):
+    answer = project.run("--set", f"data.images={tmp_path}/nothing")
+    assert answer.returncode == 2
+    assert "nothing is not a folder" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda root: root.mkdir(), "no class folders"),
+        (lambda root: write_digits(root, digits=(1,), of_each=9), "only one class folder"),
+        (lambda root: [(root / name).mkdir(parents=True) for name in "ab"], "no usable image"),
+    ],
+    ids=["empty", "one class", "no images"],
+)
+def test_folders_that_cannot_be_trained_on_are_bad_data(tmp_path, make, message):
+    make(tmp_path / "images")
+    (tmp_path / "darkroom.yaml").write_text("data: {images: images}\n")
+    answer = darkroom("run", "-c", tmp_path / "darkroom.yaml")
+    assert answer.returncode == 2
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
