@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import tensorflow_model_analysis as tfma
 
 from darkroom.configuration.sections import EvaluationSection
-from pipeline.evaluation.eval_config import ACCURACY
+from pipeline.evaluation.eval_config import ACCURACY, ROUNDING
 
 # TFMA's names for differences to the baseline: metrics.metric_keys, is_diff.
 _DIFFERENCE_SUFFIX = "_diff"
@@ -57,7 +57,7 @@ def read_verdict(evaluation_uri: str, rules: EvaluationSection, *, blessed: bool
 def _sentences(rules: EvaluationSection, accuracy: float | None, baseline: float | None) -> list[str]:
     if accuracy is None:
         return ["Accuracy could not be measured: the test split gave TFMA no examples."]
-    enough = accuracy >= rules.min_accuracy
+    enough = accuracy >= rules.min_accuracy - ROUNDING
     sentences = [
         f"Accuracy must be at least {rules.min_accuracy:.4f} and is {accuracy:.4f}: {'passed' if enough else 'failed'}."
     ]
@@ -66,7 +66,7 @@ def _sentences(rules: EvaluationSection, accuracy: float | None, baseline: float
     elif baseline is None:
         sentences.append("There is no blessed model yet to compare with.")
     else:
-        kept = baseline - accuracy <= rules.max_accuracy_drop + 1e-9
+        kept = baseline - accuracy <= rules.max_accuracy_drop + ROUNDING
         sentences.append(
             f"Accuracy may fall by at most {rules.max_accuracy_drop:.4f} from the baseline's {baseline:.4f} and "
             f"changed by {accuracy - baseline:+.4f}: {'passed' if kept else 'failed'}."
