@@ -12,8 +12,7 @@ EVALUATE_SIGNATURE = "evaluate"
 PREDICTION_KEY = "probabilities"
 ACCURACY = "sparse_categorical_accuracy"
 
-# TFMA's metrics are float32, in which 18 of 20 is a little less than 0.9, and it passes a change only strictly above
-# the bound. A value that equals the bound on paper shall pass.
+# TFMA's metrics are float32, in which 18 of 20 is a little less than 0.9. A value that equals its bound shall pass.
 ROUNDING = 1e-6
 
 
@@ -33,9 +32,14 @@ def eval_config(evaluation: EvaluationSection) -> config_pb2.EvalConfig:
                 absolute={"value": -evaluation.max_accuracy_drop - ROUNDING},
             )
         )
+    overall = config_pb2.SlicingSpec()
     metrics = [
         config_pb2.MetricConfig(class_name="ExampleCount"),
-        config_pb2.MetricConfig(class_name="SparseCategoricalAccuracy", threshold=threshold),
+        config_pb2.MetricConfig(
+            class_name="SparseCategoricalAccuracy",
+            # `threshold` would hold for every slice, so that one class of few images could fail the model.
+            per_slice_thresholds=[config_pb2.PerSliceMetricThreshold(slicing_specs=[overall], threshold=threshold)],
+        ),
         config_pb2.MetricConfig(class_name="SparseCategoricalCrossentropy"),
     ]
     return config_pb2.EvalConfig(
@@ -44,6 +48,6 @@ def eval_config(evaluation: EvaluationSection) -> config_pb2.EvalConfig:
                 signature_name=EVALUATE_SIGNATURE, label_key=features.LABEL, prediction_key=PREDICTION_KEY
             )
         ],
-        slicing_specs=[config_pb2.SlicingSpec(), config_pb2.SlicingSpec(feature_keys=[features.LABEL_TEXT])],
+        slicing_specs=[overall, config_pb2.SlicingSpec(feature_keys=[features.LABEL_TEXT])],
         metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
     )
