@@ -1,7 +1,8 @@
 """gRPC's health service (https://github.com/grpc/grpc/blob/master/doc/health-checking.md) for any server.
 
-The two messages are described here: each release of grpcio-health-checking is built for one major version of protobuf,
-and those for the newest grpcio do not load with the protobuf that TFX needs.
+The messages are grpcio-health-checking's. Its own servicer is not used: it has to be told of every change, while both
+servers here know their state only when asked; and its Watch never ends, so that one open watch would hold up a drain
+for the whole grace.
 """
 
 from __future__ import annotations
@@ -11,45 +12,17 @@ from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 
 import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-UNKNOWN, SERVING, NOT_SERVING, SERVICE_UNKNOWN = range(4)
+SERVICE_NAME: str = health.SERVICE_NAME
+
+_Status = health_pb2.HealthCheckResponse
 
 # How soon a watcher hears of a change.
 _WATCH_SECONDS = 0.2
 
 
-def _messages() -> tuple[Any, Any]:
-    """HealthCheckRequest and HealthCheckResponse, in a pool of their own beside whatever else is installed."""
-    field = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(
-        name="grpc/health/v1/health.proto", package="grpc.health.v1", syntax="proto3"
-    )
-    request = file.message_type.add(name="HealthCheckRequest")
-    request.field.add(name="service", number=1, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL)
-    response = file.message_type.add(name="HealthCheckResponse")
-    states = response.enum_type.add(name="ServingStatus")
-    for number, name in enumerate(("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")):
-        states.value.add(name=name, number=number)
-    response.field.add(
-        name="status",
-        number=1,
-        type=field.TYPE_ENUM,
-        label=field.LABEL_OPTIONAL,
-        type_name=".grpc.health.v1.HealthCheckResponse.ServingStatus",
-    )
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return (
-        message_factory.GetMessageClass(pool.FindMessageTypeByName("grpc.health.v1.HealthCheckRequest")),
-        message_factory.GetMessageClass(pool.FindMessageTypeByName("grpc.health.v1.HealthCheckResponse")),
-    )
-
-
-HealthCheckRequest, HealthCheckResponse = _messages()
-
-
-class HealthService:
+class HealthService(health_pb2_grpc.HealthServicer):
     """Check and Watch."""
 
     def __init__(self, is_serving: Callable[[], bool], services: Collection[str]) -> None:
@@ -65,41 +38,32 @@ class HealthService:
 
     def add_to(self, server: Any) -> None:
         """Serve both methods on a `grpc.aio` server."""
-        types = {
-            "request_deserializer": HealthCheckRequest.FromString,
-            "response_serializer": HealthCheckResponse.SerializeToString,
-        }
-        handler = grpc.method_handlers_generic_handler(
-            "grpc.health.v1.Health",
-            {
-                "Check": grpc.unary_unary_rpc_method_handler(self._check, **types),
-                "Watch": grpc.unary_stream_rpc_method_handler(self._watch, **types),
-            },
-        )
-        server.add_generic_rpc_handlers((handler,))
+        health_pb2_grpc.add_HealthServicer_to_server(self, server)
 
     def close(self) -> None:
         """Answer NOT_SERVING from now on, and end every Watch after telling it: an open one would hold up a drain."""
         self._closing = True
 
-    def _status(self, service: str) -> int:
-        if service not in self._services:
-            return SERVICE_UNKNOWN
-        return SERVING if self._is_serving() and not self._closing else NOT_SERVING
-
-    async def _check(self, request: Any, context: Any) -> Any:
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's names
+        """The state now."""
         status = self._status(request.service)
-        if status == SERVICE_UNKNOWN:
+        if status == _Status.SERVICE_UNKNOWN:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"unknown service {request.service[:100]!r}")
-        return HealthCheckResponse(status=status)
+        return _Status(status=status)
 
-    async def _watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
+    async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+        """The state now, and each one that it changes to."""
         told: int | None = None
         while not context.done():
             status = self._status(request.service)
             if status != told:
                 told = status
-                yield HealthCheckResponse(status=status)
+                yield _Status(status=status)
             if self._closing:
                 return
             await asyncio.sleep(_WATCH_SECONDS)
+
+    def _status(self, service: str) -> int:
+        if service not in self._services:
+            return _Status.SERVICE_UNKNOWN
+        return _Status.SERVING if self._is_serving() and not self._closing else _Status.NOT_SERVING

@@ -10,13 +10,13 @@ import grpc.aio
 
 from serving.errors import Code, ServingError
 from serving.gateway.core import GatewayCore
-from serving.gateway.grpc_health import HealthService
 from serving.gateway.health import Health
 from serving.gateway.image_check import RefusedImageError
 from serving.gateway.limits import OverloadedError
 from serving.gateway.record import RequestRecord, allowed_seconds, request_id_from
 from serving.gateway.scope import RequestScope
 from serving.gateway.settings import GatewaySettings
+from serving.grpc_health import HealthService
 from serving.protos import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -28,6 +28,8 @@ from serving.protos import (
     prediction_service_pb2_grpc,
     regression_pb2,
 )
+
+_HEALTH_SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
 
 _STATUS = {status.value[0]: status for status in grpc.StatusCode}
 # Details travel in a header, and headers of a call are limited to 8 KiB all together.
@@ -151,5 +153,5 @@ def build_grpc_server(
     calls = _Calls(settings, scope)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(calls, core), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(calls, core), server)
-    HealthService(health).add_to(server)
+    HealthService(lambda: health.readiness().ready, _HEALTH_SERVICES).add_to(server)
     return server

@@ -2,9 +2,9 @@
 
 import grpc
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from serving import tensors
-from serving.gateway.grpc_health import HealthCheckRequest, HealthCheckResponse
 from serving.protos import (
     classification_pb2,
     get_model_metadata_pb2,

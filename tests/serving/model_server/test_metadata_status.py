@@ -1,7 +1,7 @@
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from serving import grpc_health
 from serving.protos import get_model_metadata_pb2, get_model_status_pb2
 
 
@@ -71,12 +71,8 @@ def test_reloading_the_configuration_is_not_offered(server):
 
 @pytest.mark.parametrize("service", ["", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"])
 def test_health_says_serving(server, service):
-    check = server.channel.unary_unary(
-        "/grpc.health.v1.Health/Check",
-        request_serializer=grpc_health.HealthCheckRequest.SerializeToString,
-        response_deserializer=grpc_health.HealthCheckResponse.FromString,
-    )
-    assert check(grpc_health.HealthCheckRequest(service=service)).status == grpc_health.SERVING
+    check = health_pb2_grpc.HealthStub(server.channel).Check
+    assert check(health_pb2.HealthCheckRequest(service=service)).status == health_pb2.HealthCheckResponse.SERVING
     with pytest.raises(grpc.RpcError) as caught:
-        check(grpc_health.HealthCheckRequest(service="nope"))
+        check(health_pb2.HealthCheckRequest(service="nope"))
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from serving import grpc_health, tensors
+from serving import tensors
 from serving.errors import Code, ServingError
 from serving.model_server.settings import ModelSettings, VersionPolicy
 from serving.protos import get_model_status_pb2, meta_graph_pb2, predict_pb2, types_pb2
@@ -318,16 +319,12 @@ def test_an_open_health_watch_hears_of_the_stop_and_does_not_hold_it_up(start, t
     add(tmp_path / "base", 1)
     server = start()
     server.wait_available("m", 1)
-    watch = server.channel.unary_stream(
-        "/grpc.health.v1.Health/Watch",
-        request_serializer=grpc_health.HealthCheckRequest.SerializeToString,
-        response_deserializer=grpc_health.HealthCheckResponse.FromString,
-    )(grpc_health.HealthCheckRequest())
-    assert next(watch).status == grpc_health.SERVING
+    watch = health_pb2_grpc.HealthStub(server.channel).Watch(health_pb2.HealthCheckRequest())
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
     start_time = time.monotonic()
     server.stop()
     assert time.monotonic() - start_time < 3
-    assert [answer.status for answer in watch] == [grpc_health.NOT_SERVING]
+    assert [answer.status for answer in watch] == [health_pb2.HealthCheckResponse.NOT_SERVING]
 
 
 def test_real_models_swap_under_load_without_a_failed_request(tmp_path, model_store):
