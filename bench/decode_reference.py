@@ -1,27 +1,24 @@
-"""How far decoded pixels are from what Pillow, OpenCV and the source say, by format; prints a table and JSON.
+"""How far decoded pixels are from what Pillow, OpenCV and the source say, and what checking and decoding cost.
 
-python bench/decode_reference.py [--json FILE]
+    python bench/decode_reference.py
+
+Prints a table for each question and writes bench/results/decode_reference.json.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import resource
 import struct
-import sys
 import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import numpy as np
 import tensorflow as tf
+from support.results import write_results
 
 from preprocessing.decode import decode_image
 from preprocessing.images import ImageLimits, ImageRefusedError, inspect_image, verify_image
@@ -202,9 +199,6 @@ def damage_found() -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the numbers here")
-    arguments = parser.parse_args()
     results = {
         "memory": memory(),
         "differences": largest_differences(),
@@ -216,8 +210,7 @@ def main() -> None:
         print(f"\n{title}")
         for name, row in table.items():
             print(f"  {name:32}" + "  ".join(f"{key} {value:.4g}" for key, value in row.items()))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+    write_results("decode_reference", results)
 
 
 if __name__ == "__main__":

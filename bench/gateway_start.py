@@ -13,8 +13,6 @@ import argparse
 import http.client
 import io
 import json
-import os
-import platform
 import queue
 import signal
 import statistics
@@ -27,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from support.results import ROOT, write_results
 
-ROOT = Path(__file__).resolve().parents[1]
 REQUESTS = 200
 LIMITS = {"livez_seconds": 2.0, "resident_megabytes": 120.0}
 
@@ -125,9 +123,6 @@ def measure(repository: Path, model_name: str, runs: int, log: Path) -> dict[str
         "exit_codes": sorted({start["exit_code"] for start in starts}),
         "runs": runs,
         "requests": REQUESTS,
-        "cores": os.cpu_count(),
-        "load_average": os.getloadavg()[0],
-        "python": platform.python_version(),
     }
 
 
@@ -152,9 +147,7 @@ def main() -> int:
     for name, value in found.items():
         limit = f"   (at most {LIMITS[name]:g})" if name in LIMITS else ""
         print(f"{name:28} {value if not isinstance(value, float) else f'{value:.2f}'}{limit}")
-    results = ROOT / "bench" / "results"
-    results.mkdir(exist_ok=True)
-    (results / "gateway_start.json").write_text(json.dumps(found, indent=2) + "\n")
+    write_results("gateway_start", found)
     missed = [name for name, limit in LIMITS.items() if found[name] > limit]
     if found["tensorflow_loaded"]:
         missed.append("tensorflow_loaded")
