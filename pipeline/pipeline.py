@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 
-from tfx import v1 as tfx
+
+# Not tfx.v1: it imports Google Cloud's whole client library, which takes longer than TensorFlow.
+from tfx import components
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.proto import transform_pb2
+from tfx.proto import trainer_pb2, transform_pb2
+from tfx.types import Channel, standard_artifacts
 
 import darkroom
 from darkroom.configuration import DarkroomConfig
@@ -29,12 +34,12 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
     """
     example_gen = ImageExampleGen(IngestionOptions.from_configuration(config))
     examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(examples=examples, stats_options=statistics_options())
-    schema_gen = tfx.components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
-    example_validator = tfx.components.ExampleValidator(
+    statistics_gen = components.StatisticsGen(examples=examples, stats_options=statistics_options())
+    schema_gen = components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
+    example_validator = components.ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     )
-    transform = tfx.components.Transform(
+    transform = components.Transform(
         examples=examples,
         schema=schema_gen.outputs["schema"],
         preprocessing_fn="pipeline.statistics.channel_statistics.preprocessing_fn",
@@ -44,21 +49,21 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
         custom_config={SPEC_KEY: config.preprocessing.model_dump_json()},
     )
     options = TrainerOptions.from_configuration(config, darkroom.__version__)
-    trainer = tfx.components.Trainer(
+    trainer = components.Trainer(
         run_fn="pipeline.training.run.run_fn",
         examples=examples,
         transform_graph=transform.outputs["transform_graph"],
         schema=schema_gen.outputs["schema"],
-        train_args=tfx.proto.TrainArgs(splits=[TRAIN_SPLIT]),
-        eval_args=tfx.proto.EvalArgs(splits=[EVAL_SPLIT]),
+        train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
+        eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
         custom_config={OPTIONS_KEY: options.model_dump_json()},
     )
-    baseline = tfx.dsl.Resolver(
-        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    baseline = Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
     ).with_id("Baseline")
-    evaluator = tfx.components.Evaluator(
+    evaluator = components.Evaluator(
         examples=examples,
         example_splits=[TEST_SPLIT],
         model=trainer.outputs["model"],
