@@ -1,4 +1,7 @@
-"""Where a model keeps the facts that travel with it."""
+"""Where a model keeps what travels with it, in `assets.extra/` of the SavedModel."""
 
-# In `assets.extra/` of the SavedModel; pipeline.training.description writes it, the Pusher adds the evaluation.
+# The facts; pipeline.training.description writes them, the Pusher adds the evaluation.
 DESCRIPTION_FILE = "darkroom.json"
+
+# The network itself, as Keras saves it, without preprocessing and optimizer: what other models take weights from.
+NETWORK_FILE = "network.keras"

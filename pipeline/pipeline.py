@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-
 # Not tfx.v1: it imports Google Cloud's whole client library, which takes longer than TensorFlow.
 from tfx import components
 from tfx.dsl.components.common.resolver import Resolver
@@ -16,14 +15,19 @@ from tfx.types import Channel, standard_artifacts
 
 import darkroom
 from darkroom.configuration import DarkroomConfig
+from darkroom.configuration.sections import BeamSection
 from pipeline.evaluation.eval_config import eval_config
 from pipeline.features import EVAL_SPLIT, TEST_SPLIT, TRAIN_SPLIT
 from pipeline.ingestion.component import ImageExampleGen
 from pipeline.ingestion.options import IngestionOptions
+from pipeline.models.pixel_scaling import with_matching_scaling
 from pipeline.pusher.component import ModelPusher
 from pipeline.statistics.channel_statistics import SPEC_KEY
 from pipeline.statistics.tfdv_options import statistics_options
 from pipeline.training.options import OPTIONS_KEY, TrainerOptions
+
+# Beam runners whose workers are this process, or its children in the same environment.
+_LOCAL_RUNNERS = ("DirectRunner",)
 
 
 def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
@@ -31,7 +35,11 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
 
     Functions are named by their import path rather than by `module_file`, which would build a wheel and call pip
     inside the run.
+
+    Raises:
+        darkroom.errors.ConfigurationError: the model's weights or the user's module cannot be used.
     """
+    config = with_matching_scaling(config)
     example_gen = ImageExampleGen(IngestionOptions.from_configuration(config))
     examples = example_gen.outputs["examples"]
     statistics_gen = components.StatisticsGen(examples=examples, stats_options=statistics_options())
@@ -94,5 +102,13 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             os.path.join(config.pipeline_root, "metadata.sqlite")
         ),
-        beam_pipeline_args=[f"--runner={config.beam.runner}", *config.beam.options],
+        beam_pipeline_args=_beam_arguments(config.beam),
     )
+
+
+def _beam_arguments(beam: BeamSection) -> list[str]:
+    arguments = [f"--runner={beam.runner}"]
+    if beam.runner in _LOCAL_RUNNERS:
+        # TFX packs itself for remote workers, a second for each component, unless it is told what they run in.
+        arguments.append("--sdk_container_image=none")
+    return [*arguments, *beam.options]

@@ -11,6 +11,12 @@ from preprocessing.statistics import ChannelStatistics
 _RED_WEIGHT = 0.299
 _BLUE_WEIGHT = 0.114
 
+# Means and deviations over ImageNet's RGB pixels, as keras.applications.imagenet_utils.preprocess_input has them: in
+# levels 0..255 and in the order blue, green, red for networks that come from Caffe, as shares of 255 for Torch's.
+CAFFE_BGR_MEAN = (103.939, 116.779, 123.68)
+TORCH_RGB_MEAN = (0.485, 0.456, 0.406)
+TORCH_RGB_STD = (0.229, 0.224, 0.225)
+
 
 def to_channels(pixels: tf.Tensor, channels: int) -> tf.Tensor:
     """RGB `[..., 3]` float32 as it is, or its BT.601 luma `[..., 1]`.
@@ -37,6 +43,11 @@ def scale(pixels: tf.Tensor, spec: PreprocessingSpec, statistics: ChannelStatist
         return pixels * (1.0 / 255.0)
     if spec.scaling == "symmetric":
         return pixels * (1.0 / 127.5) - 1.0
+    if spec.scaling == "caffe":
+        return tf.reverse(pixels, axis=[-1]) - tf.constant(CAFFE_BGR_MEAN, tf.float32)
+    if spec.scaling == "torch":
+        mean = tf.constant([255.0 * value for value in TORCH_RGB_MEAN], tf.float32)
+        return (pixels - mean) * tf.constant([1.0 / (255.0 * value) for value in TORCH_RGB_STD], tf.float32)
     if spec.scaling == "standardize":
         if statistics is None:
             raise ValueError(

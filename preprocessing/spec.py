@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 ResizeMode = Literal["pad", "stretch", "center_crop"]
 ShrinkMethod = Literal["area", "bilinear", "lanczos3", "nearest"]
 EnlargeMethod = Literal["cubic", "bilinear", "lanczos3", "nearest"]
-Scaling = Literal["none", "normalize", "symmetric", "standardize"]
+Scaling = Literal["none", "normalize", "symmetric", "standardize", "caffe", "torch"]
 Level = Annotated[int, Field(ge=0, le=255)]
 
 # A model input larger than this is a typing error far more often than a wish, and 4096 x 4096 x 3 float32 is 200 MB
@@ -56,7 +56,9 @@ class PreprocessingSpec(BaseModel):
     scaling: Scaling = Field(
         default="standardize",
         description="What happens to the levels 0..255: `none`; `normalize` to 0..1; `symmetric` to -1..1; "
-        "`standardize` with the mean and standard deviation of each channel over the training split.",
+        "`standardize` with the mean and standard deviation of each channel over the training split; `caffe` and "
+        "`torch` with those of ImageNet, as networks pretrained in these ways want them: `caffe` takes the mean off "
+        "and turns RGB to BGR, `torch` also divides by the deviation. Pretrained weights choose it if none is given.",
     )
 
     @field_validator("version", mode="before")
@@ -74,6 +76,12 @@ class PreprocessingSpec(BaseModel):
     def needs_statistics(self) -> bool:
         """Whether the graph can only be built with `ChannelStatistics`."""
         return self.scaling == "standardize"
+
+    @model_validator(mode="after")
+    def _imagenet_has_three_channels(self) -> Self:
+        if self.scaling in ("caffe", "torch") and self.channels != 3:
+            raise ValueError(f"scaling {self.scaling} is defined for RGB, but channels is {self.channels}; set it to 3")
+        return self
 
     @model_validator(mode="after")
     def _background_is_grey_for_one_channel(self) -> Self:

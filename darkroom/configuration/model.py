@@ -7,16 +7,16 @@ from typing import Self
 
 from pydantic import Field, PrivateAttr
 
+from darkroom.configuration.model_section import ModelSection
+from darkroom.configuration.section import Section
 from darkroom.configuration.sections import (
     BeamSection,
     DataSection,
     EvaluationSection,
-    ModelSection,
     PipelineSection,
     PushSection,
-    Section,
-    TrainingSection,
 )
+from darkroom.configuration.training_section import TrainingSection
 from preprocessing.spec import PreprocessingSpec
 from serving.gateway.settings import GatewaySettings
 

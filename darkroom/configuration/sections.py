@@ -1,18 +1,13 @@
-"""The sections of `darkroom.yaml` that the pipeline reads; `preprocessing` and `serving` live with their packages."""
+"""The sections of `darkroom.yaml` that are small; the others stand in files of their own beside this one."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from darkroom.configuration.section import Section
 from preprocessing.images import ImageLimits
-
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, and strict about unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SplitRatios(Section):
@@ -59,80 +54,6 @@ class DataSection(Section):
             if len(self.classes) < 2:
                 raise ValueError("classes needs at least two names")
         return self
-
-
-class SmallCnnSection(Section):
-    """The shape of the small convolutional network, for `architecture: small_cnn`."""
-
-    filters: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        default=(32, 64, 128),
-        min_length=1,
-        max_length=6,
-        description="Filters of each block; a block is two convolutions with batch norm and ReLU, then max pooling.",
-    )
-    dense_units: Annotated[int, Field(ge=0)] = Field(
-        default=128, description="Width of the dense layer before the output; 0 leaves it out."
-    )
-
-
-class ModelSection(Section):
-    """What is trained and under which name it is served."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] = Field(
-        default="model", description="The model's name in the repository and in every request."
-    )
-    architecture: str = Field(
-        default="small_cnn",
-        description="`small_cnn`, or the name of any model in keras.applications, such as `MobileNetV2`, `ResNet50` or "
-        "`EfficientNetV2B0`.",
-    )
-    small_cnn: SmallCnnSection = Field(default_factory=SmallCnnSection, description="Options of the small CNN.")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.3, description="Dropout before the output layer, as a share of units."
-    )
-
-
-class EarlyStoppingSection(Section):
-    """Ends training when the eval split's loss no longer falls; the best epoch's weights are kept."""
-
-    patience: Annotated[int, Field(ge=1)] = Field(
-        default=5, description="Epochs without a lower eval loss before training ends."
-    )
-    min_delta: Annotated[float, Field(ge=0)] = Field(
-        default=0.001, description="The smallest fall in eval loss that counts as one."
-    )
-
-
-class TrainingSection(Section):
-    """How the model is fitted."""
-
-    epochs: Annotated[int, Field(ge=1)] = Field(default=30, description="Most epochs; early stopping may end sooner.")
-    batch_size: Annotated[int, Field(ge=1)] = Field(
-        default=64, description="Images in one step, over all replicas together."
-    )
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = Field(
-        default=0.001, description="Adam's peak learning rate; it falls along a cosine to nearly zero."
-    )
-    strategy: Literal["one_device", "mirrored"] = Field(
-        default="one_device",
-        description="`mirrored` trains on all GPUs of the machine (tf.distribute.MirroredStrategy).",
-    )
-    early_stopping: EarlyStoppingSection | None = Field(
-        default_factory=EarlyStoppingSection, description="Null trains all epochs."
-    )
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
-        default=0, description="Seed of weights, shuffling and dropout."
-    )
-    deterministic: bool = Field(
-        default=True, description="Use deterministic ops: the same data and seed give the same weights on one machine."
-    )
-    shuffle_buffer: Annotated[int, Field(ge=1)] = Field(
-        default=10_000, description="Encoded images held in memory to shuffle from."
-    )
-    cache_megabytes: Annotated[int, Field(ge=0)] = Field(
-        default=1024,
-        description="Preprocessed pixels are kept in memory after the first epoch when they take no more than this.",
-    )
 
 
 class EvaluationSection(Section):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
-from darkroom.configuration.sections import TrainingSection
+from darkroom.configuration.training_section import TrainingSection
 from pipeline import features
-from preprocessing.graph import PreprocessingGraph
+from pipeline.training.augmentation.augmenter import Augmenter
+from pipeline.training.split_files import SplitFiles
+from preprocessing.graph import PreprocessingGraph, levels
+from preprocessing.scaling import scale
 
 _FEATURES = {
     features.ENCODED: tf.io.FixedLenFeature([], tf.string),
@@ -19,75 +24,130 @@ _FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class SplitFiles:
-    """The TFRecord files of one split.
+class LabelForm:
+    """How labels reach the loss.
 
     Attributes:
-        patterns: glob patterns of gzipped TFRecords.
-        size: how many examples they hold.
+        n_classes: how many classes there are.
+        one_hot: `[N, K]` float32 rather than `[N]` int64.
+        weights: how much an image of each class counts; with them, batches have sample weights as a third part.
     """
 
-    patterns: tuple[str, ...]
-    size: int
+    n_classes: int
+    one_hot: bool = False
+    weights: tuple[float, ...] | None = None
 
-    def paths(self) -> list[str]:
-        """The files, in name order.
+    def encode(self, labels: tf.Tensor) -> tf.Tensor:
+        """Class ids `[N]` in the form that the loss takes."""
+        return tf.one_hot(labels, self.n_classes) if self.one_hot else labels
 
-        Raises:
-            FileNotFoundError: a pattern matches nothing.
-        """
-        found: list[str] = []
-        for pattern in self.patterns:
-            matches = sorted(tf.io.gfile.glob(pattern))
-            if not matches:
-                raise FileNotFoundError(f"No TFRecord files match {pattern}")
-            found += matches
-        return found
-
-    def records(self) -> tf.data.Dataset:
-        """Serialised examples, in an order that depends on the files alone."""
-        paths = self.paths()
-        return tf.data.Dataset.from_tensor_slices(paths).interleave(
-            lambda path: tf.data.TFRecordDataset(path, compression_type="GZIP"),
-            cycle_length=min(len(paths), 16),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
+    def weigh(self, labels: tf.Tensor) -> tf.Tensor:
+        """Sample weights `[N]`; a mixed image counts as its labels do, in their shares."""
+        weights = tf.constant(self.weights, tf.float32)
+        return tf.linalg.matvec(labels, weights) if self.one_hot else tf.gather(weights, labels)
 
 
-def image_batches(
-    split: SplitFiles, graph: PreprocessingGraph, section: TrainingSection, *, training: bool
+def steps_per_epoch(size: int, section: TrainingSection) -> int:
+    """Steps in which every training image is seen, `n_augmentation` times each."""
+    return math.ceil(size / (section.batch_size // section.augmentation.n_augmentation))
+
+
+def training_batches(
+    split: SplitFiles,
+    graph: PreprocessingGraph,
+    section: TrainingSection,
+    augmenter: Augmenter,
+    form: LabelForm,
+    *,
+    epochs: int,
+    first_epoch: int = 0,
+    first_step: int = 0,
 ) -> tf.data.Dataset:
-    """Batches of `(pixels [N, H, W, C] float32, label [N] int64)`.
+    """The batches of all epochs in a row, `steps_per_epoch` each: `(pixels [N, H, W, C], labels[, weights [N]])`.
 
-    When the split's pixels fit into `section.cache_megabytes`, they are decoded once and kept; otherwise the encoded
+    Order and augmentation follow from the seed and the position alone: a training that begins at `first_epoch` and
+    `first_step` gets what one that never stopped gets there.
+
+    When the split's levels fit into `section.cache_megabytes`, they are decoded once and kept; otherwise the encoded
     images are shuffled, which needs far less memory than shuffling pixels, and decoded anew in each epoch.
 
     Args:
         split: which examples.
         graph: the run's preprocessing.
-        section: batch size, shuffling, cache.
-        training: whether to shuffle.
+        section: batch size, shuffling, cache, seed.
+        augmenter: from cached levels to the network's pixels.
+        form: of the labels.
+        epochs: how many there are in the whole training.
+        first_epoch: from 0.
+        first_step: within the first epoch, from 0.
     """
-    height, width, channels = graph.spec.pixel_shape
-    pixel_bytes = split.size * height * width * channels * _FLOAT32_BYTES
-    cached = pixel_bytes <= section.cache_megabytes * 2**20
-    dataset = split.records()
-    if training and not cached:
-        dataset = dataset.shuffle(min(section.shuffle_buffer, split.size), seed=section.seed)
-    dataset = dataset.map(
-        lambda record: _pixels_and_label(record, graph), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
+    parse: Any = lambda record: _levels_and_label(record, graph)  # noqa: E731 - mapped in two places
+    cached = _fits_in_cache(split, graph, section)
+    examples = split.records()
     if cached:
-        dataset = dataset.cache()
-        if training:
-            dataset = dataset.shuffle(split.size, seed=section.seed)
-    dataset = dataset.batch(section.batch_size, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        examples = _map(examples, parse).cache()
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        # Of this function's graph alone. tf.data compares graph seed and seed with zeros, in Python, and for a seed that
+        # is a tensor this works only where the graph's differs already.
+        tf.compat.v1.set_random_seed(_GRAPH_SEED)
+        buffer = split.size if cached else min(section.shuffle_buffer, split.size)
+        shuffled = examples.shuffle(
+            buffer, seed=tf.cast(section.seed, tf.int64) + epoch * _EPOCH_STRIDE, reshuffle_each_iteration=False
+        )
+        decoded = shuffled if cached else _map(shuffled, parse)
+        images = section.batch_size // section.augmentation.n_augmentation
+        skipped = tf.where(epoch == first_epoch, tf.constant(first_step, tf.int64), tf.constant(0, tf.int64))
+        numbered = decoded.batch(images, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).enumerate()
+        return _map(numbered.skip(skipped), lambda step, batch: _finished(epoch, step, *batch))
+
+    def _finished(epoch: tf.Tensor, step: tf.Tensor, raw: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        seed = tf.constant([section.seed, 0], tf.int32)
+        for position in (epoch, step):
+            seed = tf.random.experimental.stateless_fold_in(seed, position)
+        pixels, encoded = augmenter(raw, labels, seed, one_hot=form.one_hot)
+        return (pixels, encoded) if form.weights is None else (pixels, encoded, form.weigh(encoded))
+
+    return _shared_by_data(tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch))
+
+
+def evaluation_batches(
+    split: SplitFiles, graph: PreprocessingGraph, section: TrainingSection, form: LabelForm
+) -> tf.data.Dataset:
+    """The batches of one pass, in the files' order, as they are: `(pixels [N, H, W, C], labels)`."""
+    examples = _map(split.records(), lambda record: _levels_and_label(record, graph))
+    if _fits_in_cache(split, graph, section):
+        examples = examples.cache()
+    batches = examples.batch(section.batch_size, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return _shared_by_data(
+        _map(batches, lambda raw, labels: (scale(raw, graph.spec, graph.statistics), form.encode(labels)))
+    )
+
+
+_GRAPH_SEED = 1
+
+# Further apart than any two seeds that people choose, so that no two trainings share an epoch's order.
+_EPOCH_STRIDE = 1_000_003
+
+
+def _fits_in_cache(split: SplitFiles, graph: PreprocessingGraph, section: TrainingSection) -> bool:
+    height, width, channels = graph.spec.pixel_shape
+    return split.size * height * width * channels * _FLOAT32_BYTES <= section.cache_megabytes * 2**20
+
+
+def _levels_and_label(record: tf.Tensor, graph: PreprocessingGraph) -> tuple[tf.Tensor, tf.Tensor]:
+    parsed = tf.io.parse_single_example(record, _FEATURES)
+    return levels(parsed[features.ENCODED], graph.spec), parsed[features.LABEL]
+
+
+def _map(dataset: tf.data.Dataset, function: Any) -> tf.data.Dataset:
+    # Written in graph ops already; AutoGraph would only spend time on it.
+    return dataset.map(
+        tf.autograph.experimental.do_not_convert(function), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
+
+
+def _shared_by_data(dataset: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
-
-
-def _pixels_and_label(record: tf.Tensor, graph: PreprocessingGraph) -> tuple[tf.Tensor, tf.Tensor]:
-    parsed = tf.io.parse_single_example(record, _FEATURES)
-    return graph.preprocess_one(parsed[features.ENCODED]), parsed[features.LABEL]

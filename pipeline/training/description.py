@@ -12,6 +12,7 @@ import tensorflow as tf
 from pipeline.features import SPLITS
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.training.fit import FitResult
+from pipeline.training.losses import describe_loss
 from pipeline.training.options import TrainerOptions
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.saved import describe
@@ -23,15 +24,21 @@ def model_description(
     options: TrainerOptions, facts: DatasetFacts, graph: PreprocessingGraph, result: FitResult
 ) -> dict[str, Any]:
     """Task, labels, preprocessing, training, data and software of one export."""
+    model = result.network.model
     return {
         "format_version": FORMAT_VERSION,
-        "task": "multiclass",
+        "task": str(result.task),
         "model_name": options.model.name,
         "labels": list(facts.labels),
         "preprocessing": describe(graph),
         "training": {
             "architecture": options.model.architecture,
-            "parameters": result.model.count_params(),
+            "parameters": model.count_params(),
+            "model": options.model.model_dump(mode="json"),
+            "weights": options.weights.model_dump(mode="json", exclude_none=True) if options.weights else None,
+            "own_code": _own_code(options),
+            "optimizer": type(model.optimizer).__name__,
+            "loss": describe_loss(model),
             "options": options.training.model_dump(mode="json"),
             "replicas": result.replicas,
             "epochs_run": result.epochs_run,
@@ -53,3 +60,8 @@ def model_description(
         },
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _own_code(options: TrainerOptions) -> dict[str, Any] | None:
+    own = options.own_code
+    return {"module": own.module, "functions": list(own.hooks), "sha256": own.sha256} if own else None

@@ -1,24 +1,29 @@
-"""Fitting: strategy, optimizer, schedule, early stopping."""
+"""Fitting: a network, batches, callbacks, and what came of it."""
 
 from __future__ import annotations
 
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from darkroom.configuration.sections import TrainingSection
-from pipeline.progress import EpochProgress, reporter
-from pipeline.training.architectures import build_classifier
-from pipeline.training.dataset import SplitFiles, image_batches
+from darkroom.configuration.training_section import TrainingSection
+from darkroom.errors import ConfigurationError
+from pipeline.features import TRAIN_SPLIT
+from pipeline.ingestion.dataset_facts import DatasetFacts
+from pipeline.models.network import Network
+from pipeline.models.task import Task
+from pipeline.training.augmentation.augmenter import Augmenter
+from pipeline.training.callbacks import training_callbacks
+from pipeline.training.compilation import compile_network, make_network
+from pipeline.training.dataset import LabelForm, evaluation_batches, steps_per_epoch, training_batches
+from pipeline.training.losses import class_weight_vector, wants_one_hot
 from pipeline.training.options import TrainerOptions
+from pipeline.training.schedules import learning_rate
+from pipeline.training.split_files import SplitFiles
 from preprocessing.graph import PreprocessingGraph
-
-# The cosine ends at this share of the peak learning rate rather than at zero, so that the last epochs still learn.
-_FINAL_LEARNING_RATE_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +31,27 @@ class FitResult:
     """What training did.
 
     Attributes:
-        model: with the weights of the best epoch.
-        epochs_run: how many epochs ran.
+        network: with the weights of the best epoch.
+        task: what it predicts.
+        epochs_run: how many epochs ran, the last one perhaps in part.
         best_epoch: from 1; the one with the lowest eval loss.
         history: Keras's history, a value for each epoch.
         replicas: how many devices trained in sync.
         seconds: duration of fitting.
     """
 
-    model: keras.Model
+    network: Network
+    task: Task
     epochs_run: int
     best_epoch: int
     history: dict[str, list[float]]
     replicas: int
     seconds: float
 
-    def at_best(self, metric: str) -> float:
-        """A metric at the best epoch."""
-        return self.history[metric][self.best_epoch - 1]
+    def at_best(self, metric: str) -> float | None:
+        """A metric at the best epoch; None if it was not measured."""
+        values = self.history.get(metric)
+        return values[self.best_epoch - 1] if values else None
 
 
 def distribution_strategy(section: TrainingSection) -> tf.distribute.Strategy:
@@ -54,38 +62,43 @@ def distribution_strategy(section: TrainingSection) -> tf.distribute.Strategy:
 
 
 def fit(
-    options: TrainerOptions, graph: PreprocessingGraph, train: SplitFiles, evaluation: SplitFiles, n_classes: int
+    options: TrainerOptions, graph: PreprocessingGraph, train: SplitFiles, evaluation: SplitFiles, facts: DatasetFacts
 ) -> FitResult:
     """Builds the network and fits it.
 
     Raises:
-        darkroom.errors.ConfigurationError: the architecture does not exist or does not take these images.
+        darkroom.errors.ConfigurationError: architecture, weights, the user's code or an option does not fit these
+            images or this task.
     """
-    section = options.training
-    # Seeds Python, NumPy and TensorFlow: weights, dropout and shuffling all derive from it.
+    section, task, n_classes = options.training, Task.MULTICLASS, len(facts.labels)
+    # Seeds Python, NumPy and TensorFlow: weights and dropout derive from it; order and augmentation have their own.
     keras.utils.set_random_seed(section.seed)
     if section.deterministic:
         tf.config.experimental.enable_op_determinism()
+    per_epoch = steps_per_epoch(train.size, section)
+    steps = section.steps or section.epochs * per_epoch
+    epochs = math.ceil(steps / per_epoch)
     strategy = distribution_strategy(section)
     with strategy.scope():
-        model = build_classifier(options.model, graph.spec.pixel_shape, n_classes)
-        model.compile(
-            optimizer=keras.optimizers.Adam(_schedule(section, train.size)),
-            loss=keras.losses.SparseCategoricalCrossentropy(),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        )
+        network = make_network(options, task, n_classes)
+        rate = learning_rate(section.schedule, section.learning_rate, steps=steps, steps_per_epoch=per_epoch)
+        compile_network(network, options, task, rate)
+    form = _label_form(network.model, section, facts)
+    augmenter = Augmenter(section.augmentation, graph, n_classes, options.own_code)
     start = time.monotonic()
-    history = model.fit(
-        image_batches(train, graph, section, training=True),
-        validation_data=image_batches(evaluation, graph, section, training=False),
-        epochs=section.epochs,
-        callbacks=[_ReportEpochs(section.epochs), *_early_stopping(section)],
+    history = network.model.fit(
+        training_batches(train, graph, section, augmenter, form, epochs=epochs),
+        validation_data=evaluation_batches(evaluation, graph, section, form),
+        epochs=epochs,
+        steps_per_epoch=per_epoch,
+        callbacks=training_callbacks(section, options.own_code, epochs=epochs, steps=steps),
         verbose=0,
     ).history
     losses = history["val_loss"]
     best = min(range(len(losses)), key=losses.__getitem__) if section.early_stopping else len(losses) - 1
     return FitResult(
-        model=model,
+        network=network,
+        task=task,
         epochs_run=len(losses),
         best_epoch=best + 1,
         history=history,
@@ -94,33 +107,12 @@ def fit(
     )
 
 
-def _schedule(section: TrainingSection, train_size: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    steps = section.epochs * math.ceil(train_size / section.batch_size)
-    return keras.optimizers.schedules.CosineDecay(section.learning_rate, steps, alpha=_FINAL_LEARNING_RATE_SHARE)
-
-
-def _early_stopping(section: TrainingSection) -> list[keras.callbacks.Callback]:
-    rule = section.early_stopping
-    if rule is None:
-        return []
-    return [
-        keras.callbacks.EarlyStopping(
-            monitor="val_loss", patience=rule.patience, min_delta=rule.min_delta, restore_best_weights=True
+def _label_form(model: keras.Model, section: TrainingSection, facts: DatasetFacts) -> LabelForm:
+    one_hot = wants_one_hot(model)
+    if section.augmentation.mixes_labels and not one_hot:
+        raise ConfigurationError(
+            "training.augmentation mixes labels (mixup, cutmix), but the loss takes class ids; compile the model with "
+            "categorical_crossentropy, or leave mixing out"
         )
-    ]
-
-
-class _ReportEpochs(keras.callbacks.Callback):
-    """Passes each epoch's metrics to the progress reporter."""
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self._epochs = epochs
-        self._started = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._started = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        metrics = {name: float(value) for name, value in (logs or {}).items()}
-        reporter().epoch(EpochProgress(epoch + 1, self._epochs, metrics, time.monotonic() - self._started))
+    weights = class_weight_vector(section.class_weights, facts.labels, facts.counts.get(TRAIN_SPLIT, {}))
+    return LabelForm(len(facts.labels), one_hot, weights)

@@ -5,28 +5,47 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from darkroom.configuration import DarkroomConfig
-from darkroom.configuration.sections import ModelSection, TrainingSection
+from darkroom.configuration.model_section import ModelSection
+from darkroom.configuration.training_section import TrainingSection
+from pipeline.models.own_code import OwnCode, find_own_code
+from pipeline.models.weights_source import WeightsSource, find_weights
 from preprocessing.spec import PreprocessingSpec
 
 OPTIONS_KEY = "trainer_options"
 
 
 class TrainerOptions(BaseModel):
-    """The sections that decide what the weights become."""
+    """All that decides what the weights become; TFX trains anew exactly when it changes.
+
+    Attributes:
+        preprocessing: with the scaling that the weights want.
+        model, training: the sections of the configuration.
+        weights: what the base starts from, found; None when it is drawn at random.
+        own_code: the user's module, found; None when there is none.
+        darkroom_version: of the code.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     preprocessing: PreprocessingSpec
     model: ModelSection
     training: TrainingSection
+    weights: WeightsSource | None = None
+    own_code: OwnCode | None = None
     darkroom_version: str
 
     @classmethod
     def from_configuration(cls, config: DarkroomConfig, darkroom_version: str) -> TrainerOptions:
-        """The part of a configuration that training depends on."""
+        """The part of a configuration that training depends on.
+
+        Raises:
+            ConfigurationError: the weights or the user's module cannot be used.
+        """
         return cls(
             preprocessing=config.preprocessing,
             model=config.model,
             training=config.training,
+            weights=find_weights(config),
+            own_code=find_own_code(config),
             darkroom_version=darkroom_version,
         )

@@ -6,19 +6,21 @@ import json
 import os
 from typing import Any
 
+import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from pipeline import features
 from pipeline.features import EVAL_SPLIT, TRAIN_SPLIT
 from pipeline.ingestion.dataset_facts import DatasetFacts
-from pipeline.model_description import DESCRIPTION_FILE
+from pipeline.model_description import DESCRIPTION_FILE, NETWORK_FILE
+from pipeline.models.predictor import predictor, save_network
 from pipeline.statistics.channel_statistics import read_channel_statistics
-from pipeline.training.dataset import SplitFiles
 from pipeline.training.description import model_description
 from pipeline.training.fit import fit
 from pipeline.training.options import OPTIONS_KEY, TrainerOptions
 from pipeline.training.servable import ServableClassifier
+from pipeline.training.split_files import SplitFiles
 from pipeline.training.warmup import write_warmup_requests
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.saved import save_preprocessing
@@ -44,10 +46,11 @@ def run_fn(fn_args: Any) -> None:
     statistics = read_channel_statistics(tft.TFTransformOutput(fn_args.transform_output), options.preprocessing, sample)
     graph = PreprocessingGraph(options.preprocessing, statistics)
     save_preprocessing(graph, os.path.join(fn_args.model_run_dir, PREPROCESSING_FOLDER))
-    result = fit(options, graph, train, evaluation, len(facts.labels))
+    result = fit(options, graph, train, evaluation, facts)
     description = model_description(options, facts, graph, result)
-    ServableClassifier(graph, result.model, facts.labels, description).save(fn_args.serving_model_dir)
-    _write_assets(fn_args.serving_model_dir, description, evaluation)
+    model = result.network.model
+    ServableClassifier(graph, predictor(model, result.task), facts.labels, description).save(fn_args.serving_model_dir)
+    _write_assets(fn_args.serving_model_dir, model, description, evaluation)
     _write_json(os.path.join(fn_args.model_run_dir, "history.json"), result.history)
 
 
@@ -56,9 +59,10 @@ def _examples_uri(train_pattern: str) -> str:
     return os.path.dirname(os.path.dirname(train_pattern))
 
 
-def _write_assets(model_dir: str, description: dict[str, Any], evaluation: SplitFiles) -> None:
+def _write_assets(model_dir: str, model: keras.Model, description: dict[str, Any], evaluation: SplitFiles) -> None:
     assets_extra = os.path.join(model_dir, "assets.extra")
     tf.io.gfile.makedirs(assets_extra)
+    save_network(model, os.path.join(assets_extra, NETWORK_FILE))
     _write_json(os.path.join(assets_extra, DESCRIPTION_FILE), description)
     parse = {features.ENCODED: tf.io.FixedLenFeature([], tf.string)}
     images = [

@@ -39,9 +39,9 @@ class ServableClassifier(tf.Module):
         """
         super().__init__(name="darkroom")
         self.graph = graph
-        # The network's tensors, and not the Keras model itself, hang on this module. Saved as an attribute, a Keras 3 model
-        # writes its values under copies of its variables (keras#20096): tf.saved_model.load finds them, a session, which
-        # is how TF Serving loads, does not.
+        # The network's tensors, and not the Keras model itself, hang on this module. Saved as an attribute, a Keras 3
+        # model writes its values under copies of its variables (keras#20096): tf.saved_model.load finds them, a
+        # session, which is how TF Serving loads, does not.
         self.network_variables = [variable.value for variable in model.variables]
         self._network = lambda pixels: model(pixels, training=False)
         self._labels = labels

@@ -1,0 +1,81 @@
+"""`training:` how the network is fitted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from darkroom.configuration.augmentation_section import AugmentationSection
+from darkroom.configuration.optimizer_section import OptimizerSection
+from darkroom.configuration.schedule_section import ScheduleSection
+from darkroom.configuration.section import Section
+
+
+class EarlyStoppingSection(Section):
+    """Ends training when the eval split's loss no longer falls; the best epoch's weights are kept."""
+
+    patience: Annotated[int, Field(ge=1)] = Field(
+        default=5, description="Epochs without a lower eval loss before training ends."
+    )
+    min_delta: Annotated[float, Field(ge=0)] = Field(
+        default=0.001, description="The smallest fall in eval loss that counts as one."
+    )
+
+
+class TrainingSection(Section):
+    """How the model is fitted."""
+
+    epochs: Annotated[int, Field(ge=1)] = Field(default=30, description="Most epochs; early stopping may end sooner.")
+    steps: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Most optimizer steps, in place of `epochs`; the last epoch may be a part of one."
+    )
+    batch_size: Annotated[int, Field(ge=1)] = Field(
+        default=64, description="Images in one step, over all replicas together."
+    )
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = Field(
+        default=0.001, description="The peak learning rate; `schedule` says how it changes."
+    )
+    optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="The optimizer.")
+    schedule: ScheduleSection = Field(default_factory=ScheduleSection, description="The learning rate's course.")
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Share of each label's weight that is spread over all classes."
+    )
+    class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(ge=0)]] | None = Field(
+        default=None,
+        description="How much each class counts in the training loss: `balanced` is inverse to its share of the "
+        "training images; or a number for each class name, 1 where none is given.",
+    )
+    augmentation: AugmentationSection = Field(
+        default_factory=AugmentationSection, description="Random changes to the training images."
+    )
+    strategy: Literal["one_device", "mirrored"] = Field(
+        default="one_device",
+        description="`mirrored` trains on all GPUs of the machine (tf.distribute.MirroredStrategy).",
+    )
+    early_stopping: EarlyStoppingSection | None = Field(
+        default_factory=EarlyStoppingSection, description="Null trains all epochs."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
+        default=0, description="Seed of weights, shuffling, augmentation and dropout."
+    )
+    deterministic: bool = Field(
+        default=True, description="Use deterministic ops: the same data and seed give the same weights on one machine."
+    )
+    shuffle_buffer: Annotated[int, Field(ge=1)] = Field(
+        default=10_000, description="Encoded images held in memory to shuffle from."
+    )
+    cache_megabytes: Annotated[int, Field(ge=0)] = Field(
+        default=1024,
+        description="Preprocessed pixels are kept in memory after the first epoch when they take no more than this.",
+    )
+
+    @model_validator(mode="after")
+    def _batches_hold_whole_sets_of_copies(self) -> Self:
+        copies = self.augmentation.n_augmentation
+        if self.batch_size % copies:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of augmentation.n_augmentation {copies}, "
+                "since a batch holds all copies of an image"
+            )
+        return self

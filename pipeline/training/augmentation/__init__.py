@@ -1,0 +1,1 @@
+"""Random changes to training images, inside the input pipeline's graph."""
