@@ -62,9 +62,8 @@ def compare(configuration: Path) -> dict[str, Any]:
     newest = model_folder / str(versions(model_folder)[-1])
     description = json.loads((newest / "assets.extra" / "darkroom.json").read_text(encoding="utf-8"))
     graph = PreprocessingGraph(*parse_description(description["preprocessing"]))
-    examples = sorted(
-        Path(config.pipeline_root).glob("artifacts/ImageExampleGen/examples/*"), key=lambda p: int(p.name)
-    )
+    runs = Path(config.pipeline_root).glob("artifacts/ImageExampleGen/examples/*")
+    examples = max(runs, key=lambda run: int(run.name))
     test_images = [
         tf.train.Example.FromString(record.numpy()).features.feature[features.ENCODED].bytes_list.value[0]
         for record in tf.data.TFRecordDataset(tf.io.gfile.glob(f"{examples}/Split-{features.TEST_SPLIT}/*"), "GZIP")
