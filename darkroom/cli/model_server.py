@@ -162,7 +162,7 @@ def command(
             enable_warmup=enable_model_warmup,
             warmup_iterations=num_request_iterations_for_warmup,
             drain_seconds=drain_seconds,
-            **({"inference_threads": inference_threads} if inference_threads else {}),
+            **({"inference_threads": inference_threads} if inference_threads else {}),  # type: ignore[arg-type]
         )
     except ValueError as error:
         raise ConfigurationError(str(error)) from error

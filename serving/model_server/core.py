@@ -1,27 +1,28 @@
-"""What the model server answers, whatever the protocol: finds the servable, a thread and the time, and counts."""
+"""What the model server answers, whatever the protocol: finds the version, a thread and the time, and counts."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy.typing as npt
 
 from serving.errors import Code, ServingError
 from serving.model_server.metrics import ModelServerMetrics
 from serving.model_server.model_manager import ModelManager
-from serving.model_server.runtime import Arrays, Servable
-from serving.model_server.versions import ServableHandle
+from serving.model_server.runner import Runner
+from serving.model_server.runtime import Arrays
+from serving.model_server.steps import Steps
 from serving.protos import get_model_metadata_pb2, get_model_status_pb2, meta_graph_pb2, model_pb2
 
 SIGNATURE_DEF = "signature_def"
 
 _MICROSECONDS = 1_000_000
-_Result = TypeVar("_Result")
+Work = Callable[[Runner], Coroutine[Any, Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,13 @@ class Call:
         api: `Predict`, `Classify`, `Regress` or `MultiInference`, as TF Serving's metrics name them.
         entrypoint: the protocol it came by.
         deadline: `time.monotonic()` after which nobody waits for the answer; None for never.
+        small: whether translating the request takes less than passing it to a thread.
     """
 
     api: str
     entrypoint: Literal["GRPC", "REST"]
     deadline: float | None = None
+    small: bool = False
 
     def check_deadline(self) -> None:
         """Raise DEADLINE_EXCEEDED once the deadline has passed."""
@@ -67,13 +70,14 @@ class ServingCore:
         self._models = models
         self._executor = executor
         self._metrics = metrics
+        self._closed = False
 
-    async def infer(self, spec: model_pb2.ModelSpec, call: Call, work: Callable[[Servable], Any]) -> Answer:
-        """Run `work` in a thread on the servable that `spec` names.
+    async def infer(self, spec: model_pb2.ModelSpec, call: Call, work: Work) -> Answer:
+        """Do `work` on the version that `spec` names.
 
-        `work` translates as well: reading megabytes of JSON on the event loop would hold up every other request. If the
-        caller is cancelled (its client has gone) before a thread was free, `work` never runs; a version stays loaded
-        until `work` has really ended.
+        `work` translates as well, in a thread unless the call is small: reading megabytes of JSON on the event loop
+        would hold up every other request. If the caller is cancelled (its client has gone) before a thread or a batch
+        was free, `work` never runs; a version stays loaded until what runs for it has really ended.
 
         Raises:
             ServingError: the model is not there, the deadline has passed, or what `work` raised.
@@ -84,9 +88,16 @@ class ServingCore:
         name = spec.name if self._models.knows(spec.name) else ""
         try:
             handle = self._models.acquire(spec)
-            servable = _TimedServable(handle.servable, self._metrics, name, call.api)
-            future = self._submit(handle, lambda: _run(servable, call, work))
-            result = await asyncio.wrap_future(future)
+            runner = _TimedRunner(handle.runner, self._metrics, name, call.api)
+            steps = Steps(lambda: _begin(runner, call, work))
+            try:
+                result = await steps.drive(self._executor, inline=call.small and not runner.blocks)
+            except RuntimeError as error:
+                if self._closed:
+                    raise ServingError(Code.UNAVAILABLE, "The model server is shutting down") from error
+                raise
+            finally:
+                steps.when_idle(handle.release)
             return Answer(result, handle.model_name, handle.version)
         except ServingError as error:
             status = error.code.name
@@ -101,6 +112,11 @@ class ServingCore:
             elapsed = (time.monotonic() - start) * _MICROSECONDS
             self._metrics.request_count.add(name, status)
             self._metrics.request_latency.observe(elapsed, name, call.api, call.entrypoint, status)
+
+    def close(self) -> None:
+        """Take no more requests. What runs in threads cannot be stopped and is not waited for."""
+        self._closed = True
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     def count_examples(self, model_name: str, count: int) -> None:
         """Count the tf.Examples of a Classify, Regress or MultiInference request."""
@@ -126,7 +142,7 @@ class ServingCore:
         handle = self._models.acquire(spec)
         try:
             signatures = get_model_metadata_pb2.SignatureDefMap()
-            for name, signature in handle.servable.signatures.items():
+            for name, signature in handle.runner.signatures.items():
                 signatures.signature_def[name].CopyFrom(signature)
             response = get_model_metadata_pb2.GetModelMetadataResponse()
             response.model_spec.name = handle.model_name
@@ -155,45 +171,38 @@ class ServingCore:
         """All metrics in Prometheus' text format."""
         return self._metrics.render()
 
-    def _submit(self, handle: ServableHandle, task: Callable[[], _Result]) -> Future[_Result]:
-        """Run a task in a thread; the version is let go when the task has ended or was cancelled before it began."""
-        loop = asyncio.get_running_loop()
-        try:
-            future = self._executor.submit(task)
-        except RuntimeError as error:
-            handle.release()
-            raise ServingError(Code.UNAVAILABLE, "The model server is shutting down") from error
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(handle.release))
-        return future
 
-
-def _run(servable: Servable, call: Call, work: Callable[[Servable], _Result]) -> _Result:
+async def _begin(runner: Runner, call: Call, work: Work) -> Any:
     call.check_deadline()
-    return work(servable)
+    return await work(runner)
 
 
-class _TimedServable:
-    """A servable whose runs are measured for one request."""
+class _TimedRunner:
+    """A runner whose runs are measured for one request."""
 
-    def __init__(self, servable: Servable, metrics: ModelServerMetrics, model_name: str, api: str) -> None:
-        self._servable = servable
+    def __init__(self, runner: Runner, metrics: ModelServerMetrics, model_name: str, api: str) -> None:
+        self._runner = runner
         self._metrics = metrics
-        self._labels = (model_name, api, servable.runtime_name)
+        self._labels = (model_name, api, runner.runtime_name)
 
     @property
     def signatures(self) -> Mapping[str, meta_graph_pb2.SignatureDef]:
-        return self._servable.signatures
+        return self._runner.signatures
 
     @property
     def runtime_name(self) -> str:
-        return self._servable.runtime_name
+        return self._runner.runtime_name
 
-    def run(self, signature_name: str, inputs: Arrays, outputs: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    @property
+    def blocks(self) -> bool:
+        return self._runner.blocks
+
+    async def run(self, signature_name: str, inputs: Arrays, outputs: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         start = time.monotonic()
         try:
-            return self._servable.run(signature_name, inputs, outputs)
+            return await self._runner.run(signature_name, inputs, outputs)
         finally:
             self._metrics.runtime_latency.observe((time.monotonic() - start) * _MICROSECONDS, *self._labels)
 
     def close(self) -> None:
-        raise RuntimeError("A request does not close the servable it uses")
+        raise RuntimeError("A request does not close the version it uses")

@@ -1,4 +1,4 @@
-"""TF Serving's inference calls on one servable: protos in, protos out. Blocking, and free of any protocol.
+"""TF Serving's inference calls on one servable: protos in, protos out, free of any protocol.
 
 The rules and messages of tensorflow_serving/servables/tensorflow/{predict_util,classifier,regressor,
 multi_inference}.cc.
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from serving import tensors
 from serving.errors import Code, ServingError
-from serving.model_server.runtime import Servable
+from serving.model_server.runner import Runner
 from serving.model_server.signature import DEFAULT_SIGNATURE, choose_outputs, read_inputs
 from serving.protos import (
     classification_pb2,
@@ -37,7 +37,7 @@ SCORES = "scores"
 OUTPUTS = "outputs"
 
 
-def predict(servable: Servable, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+async def predict(runner: Runner, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
     """Run a signature on named tensors. The response's `model_spec` is left to the caller.
 
     Numbers are answered in the typed fields (`float_val`, …), where TF Serving puts them and many clients look.
@@ -47,11 +47,11 @@ def predict(servable: Servable, request: predict_pb2.PredictRequest) -> predict_
             do not fit, or what the model raised.
     """
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-    signature = servable.signatures.get(name)
+    signature = runner.signatures.get(name)
     if signature is None:
         raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
     outputs = choose_outputs(signature, request.output_filter)
-    arrays = servable.run(name, read_inputs(name, signature, request.inputs), outputs)
+    arrays = await runner.run(name, read_inputs(name, signature, request.inputs), outputs)
     response = predict_pb2.PredictResponse()
     for output in outputs:
         response.outputs[output].CopyFrom(
@@ -60,8 +60,8 @@ def predict(servable: Servable, request: predict_pb2.PredictRequest) -> predict_
     return response
 
 
-def classify(
-    servable: Servable, request: classification_pb2.ClassificationRequest
+async def classify(
+    runner: Runner, request: classification_pb2.ClassificationRequest
 ) -> classification_pb2.ClassificationResponse:
     """Run a classification signature on tf.Examples.
 
@@ -70,23 +70,23 @@ def classify(
             FAILED_PRECONDITION when the signature lacks what Classify needs; or what the model raised.
     """
     response = classification_pb2.ClassificationResponse()
-    _classify_into(response.result, servable, request.model_spec, request.input)
+    await _classify_into(response.result, runner, request.model_spec, request.input)
     return response
 
 
-def regress(servable: Servable, request: regression_pb2.RegressionRequest) -> regression_pb2.RegressionResponse:
+async def regress(runner: Runner, request: regression_pb2.RegressionRequest) -> regression_pb2.RegressionResponse:
     """Run a regression signature on tf.Examples.
 
     Raises:
         ServingError: as `classify`.
     """
     response = regression_pb2.RegressionResponse()
-    _regress_into(response.result, servable, request.model_spec, request.input)
+    await _regress_into(response.result, runner, request.model_spec, request.input)
     return response
 
 
-def multi_inference(
-    servable: Servable, request: inference_pb2.MultiInferenceRequest
+async def multi_inference(
+    runner: Runner, request: inference_pb2.MultiInferenceRequest
 ) -> inference_pb2.MultiInferenceResponse:
     """Run several classification and regression signatures on the same tf.Examples.
 
@@ -111,9 +111,9 @@ def multi_inference(
         result = response.results.add()
         result.model_spec.CopyFrom(task.model_spec)
         if task.method_name == CLASSIFY_METHOD:
-            _classify_into(result.classification_result, servable, task.model_spec, request.input)
+            await _classify_into(result.classification_result, runner, task.model_spec, request.input)
         elif task.method_name == REGRESS_METHOD:
-            _regress_into(result.regression_result, servable, task.model_spec, request.input)
+            await _regress_into(result.regression_result, runner, task.model_spec, request.input)
         else:
             raise ServingError(Code.UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}")
     return response
@@ -124,13 +124,13 @@ def example_count(source: input_pb2.Input) -> int:
     return len(_examples(source))
 
 
-def _classify_into(
+async def _classify_into(
     result: classification_pb2.ClassificationResult,
-    servable: Servable,
+    runner: Runner,
     spec: model_pb2.ModelSpec,
     source: input_pb2.Input,
 ) -> None:
-    name, signature = _method_signature(servable, spec, CLASSIFY_METHOD, "classification")
+    name, signature = _method_signature(runner, spec, CLASSIFY_METHOD, "classification")
     if len(signature.outputs) not in (1, 2):
         raise ServingError(Code.INVALID_ARGUMENT, f"Expected one or two output Tensors, found {len(signature.outputs)}")
     wanted = [output for output in (CLASSES, SCORES) if output in signature.outputs]
@@ -140,7 +140,7 @@ def _classify_into(
             'Expected classification signature outputs to contain at least one of "classes" or "scores". '
             f"Signature has: {', '.join(sorted(signature.outputs))}",
         )
-    arrays, count = _run_on_examples(servable, name, source, wanted)
+    arrays, count = await _run_on_examples(runner, name, source, wanted)
     for output, kind in ((CLASSES, types_pb2.DT_STRING), (SCORES, types_pb2.DT_FLOAT)):
         if output in arrays:
             _check_classification_output(output, arrays[output], signature.outputs[output].dtype, kind, count)
@@ -162,10 +162,10 @@ def _classify_into(
                 item.score = scores[row][column]
 
 
-def _regress_into(
-    result: regression_pb2.RegressionResult, servable: Servable, spec: model_pb2.ModelSpec, source: input_pb2.Input
+async def _regress_into(
+    result: regression_pb2.RegressionResult, runner: Runner, spec: model_pb2.ModelSpec, source: input_pb2.Input
 ) -> None:
-    name, signature = _method_signature(servable, spec, REGRESS_METHOD, "regression")
+    name, signature = _method_signature(runner, spec, REGRESS_METHOD, "regression")
     if len(signature.outputs) != 1:
         raise ServingError(Code.INVALID_ARGUMENT, "Expected one output Tensor.")
     if OUTPUTS not in signature.outputs:
@@ -173,7 +173,7 @@ def _regress_into(
             Code.FAILED_PRECONDITION,
             f"No regression outputs found in SignatureDef: it has {', '.join(sorted(signature.outputs))}",
         )
-    arrays, count = _run_on_examples(servable, name, source, [OUTPUTS])
+    arrays, count = await _run_on_examples(runner, name, source, [OUTPUTS])
     values = arrays[OUTPUTS]
     if not (values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)):
         raise ServingError(
@@ -195,11 +195,11 @@ def _regress_into(
 
 
 def _method_signature(
-    servable: Servable, spec: model_pb2.ModelSpec, method: str, kind: str
+    runner: Runner, spec: model_pb2.ModelSpec, method: str, kind: str
 ) -> tuple[str, meta_graph_pb2.SignatureDef]:
     """The signature that a Classify or Regress request names, if it is of that method."""
     name = spec.signature_name or DEFAULT_SIGNATURE
-    signature = servable.signatures.get(name)
+    signature = runner.signatures.get(name)
     if signature is None:
         raise ServingError(Code.INVALID_ARGUMENT, f"No signature was found with the name: {name}")
     if signature.method_name != method:
@@ -217,8 +217,8 @@ def _method_signature(
     return name, signature
 
 
-def _run_on_examples(
-    servable: Servable, signature_name: str, source: input_pb2.Input, outputs: list[str]
+async def _run_on_examples(
+    runner: Runner, signature_name: str, source: input_pb2.Input, outputs: list[str]
 ) -> tuple[dict[str, npt.NDArray[Any]], int]:
     """Run a signature over `inputs` string [N], the serialised examples; returns its outputs and N."""
     serialized = _serialize(source)
@@ -226,7 +226,7 @@ def _run_on_examples(
         raise ServingError(Code.INVALID_ARGUMENT, "Input is empty.")
     inputs = np.empty(len(serialized), dtype=object)
     inputs[:] = serialized
-    return servable.run(signature_name, {INPUTS: inputs}, outputs), len(serialized)
+    return await runner.run(signature_name, {INPUTS: inputs}, outputs), len(serialized)
 
 
 def _serialize(source: input_pb2.Input) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""From a version folder to a servable that is fit to serve: load, check, warm up."""
+"""From a version folder to a version that is fit to serve: load, check, warm up."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import time
 from pathlib import Path
 
 from serving.errors import Code, ServingError
+from serving.model_server.batching.runner import BatchingRunner
+from serving.model_server.batching.scheduler import BatchScheduler
 from serving.model_server.darkroom_check import check_darkroom_model
 from serving.model_server.metrics import ModelServerMetrics
+from serving.model_server.runner import DirectRunner, Runner
 from serving.model_server.runtime import Runtime, Servable
 from serving.model_server.warmup import warm_up
 
@@ -25,16 +28,18 @@ class Loader:
         runtime: Runtime,
         metrics: ModelServerMetrics,
         *,
+        batching: BatchScheduler | None = None,
         enable_warmup: bool = True,
         warmup_iterations: int = 1,
     ) -> None:
         self._runtime = runtime
         self._metrics = metrics
+        self._batching = batching
         self._enable_warmup = enable_warmup
         self._warmup_iterations = warmup_iterations
 
-    def load(self, path: Path) -> Servable:
-        """A servable that has passed its checks and its warm-up.
+    def load(self, path: Path) -> Runner:
+        """A version that has passed its checks and its warm-up.
 
         Raises:
             ServingError: whatever went wrong, with nothing left loaded.
@@ -58,7 +63,9 @@ class Loader:
         except BaseException:
             servable.close()
             raise
-        return servable
+        if self._batching is not None:
+            return BatchingRunner(servable, self._batching, self._metrics)
+        return DirectRunner(servable)
 
     def _warm_up(self, path: Path, servable: Servable) -> None:
         if not self._enable_warmup:
@@ -67,7 +74,7 @@ class Loader:
         status = "OK"
         count = 0
         try:
-            count = warm_up(path, servable, iterations=self._warmup_iterations)
+            count = warm_up(path, DirectRunner(servable), iterations=self._warmup_iterations)
         except ServingError as error:
             status = error.code.name
             raise

@@ -14,6 +14,9 @@ from collections.abc import Iterator, Sequence
 LATENCY_BUCKETS = tuple(10 * 1.8**power for power in range(33))
 # monitoring::Buckets::Exponential(1, 2, 15).
 COUNT_BUCKETS = tuple(float(2**power) for power in range(15))
+# batching_session.cc: 100 us to about one second; batch_scheduler_utils.h and batching_util.h: 1 to 8,192 examples.
+QUEUE_BUCKETS = tuple(100 * 1.2**power for power in range(52))
+BATCH_SIZE_BUCKETS = tuple(float(2**power) for power in range(14))
 
 
 class Counter:
@@ -90,6 +93,11 @@ class ModelServerMetrics:
         load_attempt_count: loads by path and outcome.
         load_latency: summed time of loads by path.
         model_warmup_latency: warm-up by path and outcome.
+        batching_queuing_latency: time in the batching queue, by the name of the threads' pool.
+        batching_wrapped_run_count: batches that ran.
+        batching_input_batch_size: examples in each request.
+        batching_processed_batch_size: examples in each batch, padding included.
+        batching_padding_size: examples of padding, by the size of the batch.
     """
 
     def __init__(self) -> None:
@@ -103,6 +111,14 @@ class ModelServerMetrics:
         self.load_attempt_count = Counter("/tensorflow/cc/saved_model/load_attempt_count", ("model_path", "status"))
         self.load_latency = Counter("/tensorflow/cc/saved_model/load_latency", ("model_path",))
         self.model_warmup_latency = Histogram("/tensorflow/serving/model_warmup_latency", ("model_path", "status"))
+        batching = "/tensorflow/serving/batching_session"
+        self.batching_queuing_latency = Histogram(f"{batching}/queuing_latency", ("thread_pool_name",), QUEUE_BUCKETS)
+        self.batching_wrapped_run_count = Counter(f"{batching}/wrapped_run_count", ())
+        self.batching_input_batch_size = Histogram(f"{batching}/input_batch_size", (), BATCH_SIZE_BUCKETS)
+        self.batching_processed_batch_size = Histogram(f"{batching}/processed_batch_size", (), BATCH_SIZE_BUCKETS)
+        self.batching_padding_size = Histogram(
+            f"{batching}/padding_size", ("execution_batch_size",), BATCH_SIZE_BUCKETS
+        )
 
     def render(self) -> str:
         """All of them in Prometheus' text format 0.0.4."""

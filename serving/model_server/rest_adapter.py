@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,7 +20,7 @@ from serving import rest_json
 from serving.errors import Code, ServingError
 from serving.model_server import inference
 from serving.model_server.core import SIGNATURE_DEF, Call, ServingCore
-from serving.model_server.runtime import Servable
+from serving.model_server.runner import Runner
 from serving.model_server.signature import DEFAULT_SIGNATURE
 from serving.protos import (
     classification_pb2,
@@ -33,6 +33,9 @@ from serving.protos import (
 _log = logging.getLogger(__name__)
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
+
+# JSON of this size is read within tens of microseconds.
+_SMALL_BODY_BYTES = 4 * 1024
 
 # The shapes of http_rest_api_util.cc: case-insensitive, names without slash and colon.
 _TARGET = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -92,10 +95,10 @@ class RestAdapter:
             "classify": (_classify, "Classify"),
             "regress": (_regress, "Regress"),
         }[method]
-        call = Call(api, "REST", time.monotonic() + self._timeout_seconds)
+        call = Call(api, "REST", time.monotonic() + self._timeout_seconds, small=len(body) <= _SMALL_BODY_BYTES)
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                answer = await self._core.infer(spec, call, lambda servable: work(servable, spec, body))
+                answer = await self._core.infer(spec, call, lambda runner: work(runner, spec, body))
         except TimeoutError as error:
             raise ServingError(
                 Code.DEADLINE_EXCEEDED, f"The request took longer than {self._timeout_seconds:g} s"
@@ -131,34 +134,34 @@ class RestAdapter:
         return b'{\n"model_spec":%b,\n"metadata": {"signature_def": %b}\n}\n' % (spec.strip(), signature_def.strip())
 
 
-_Work = Callable[[Servable, model_pb2.ModelSpec, bytes], tuple[bytes, int | None]]
+_Work = Callable[[Runner, model_pb2.ModelSpec, bytes], Coroutine[Any, Any, tuple[bytes, int | None]]]
 
 
-def _predict(servable: Servable, spec: model_pb2.ModelSpec, body: bytes) -> tuple[bytes, None]:
+async def _predict(runner: Runner, spec: model_pb2.ModelSpec, body: bytes) -> tuple[bytes, None]:
     parsed = rest_json.parse_body(body)
     name = parsed.signature_name or DEFAULT_SIGNATURE
-    signature = servable.signatures.get(name)
+    signature = runner.signatures.get(name)
     if signature is None:
         raise ServingError(Code.INVALID_ARGUMENT, f'Serving signature name: "{name}" not found in signature def')
     inputs, request_format = rest_json.parse_predict(parsed, signature)
     request = predict_pb2.PredictRequest(model_spec=spec, inputs=inputs)
     request.model_spec.signature_name = name
-    return rest_json.render_predict(inference.predict(servable, request).outputs, request_format), None
+    return rest_json.render_predict((await inference.predict(runner, request)).outputs, request_format), None
 
 
-def _classify(servable: Servable, spec: model_pb2.ModelSpec, body: bytes) -> tuple[bytes, int]:
+async def _classify(runner: Runner, spec: model_pb2.ModelSpec, body: bytes) -> tuple[bytes, int]:
     parsed = rest_json.parse_body(body)
     request = classification_pb2.ClassificationRequest(model_spec=spec, input=rest_json.parse_examples(parsed))
     request.model_spec.signature_name = parsed.signature_name
-    response = inference.classify(servable, request)
+    response = await inference.classify(runner, request)
     return rest_json.render_classification(response.result), inference.example_count(request.input)
 
 
-def _regress(servable: Servable, spec: model_pb2.ModelSpec, body: bytes) -> tuple[bytes, int]:
+async def _regress(runner: Runner, spec: model_pb2.ModelSpec, body: bytes) -> tuple[bytes, int]:
     parsed = rest_json.parse_body(body)
     request = regression_pb2.RegressionRequest(model_spec=spec, input=rest_json.parse_examples(parsed))
     request.model_spec.signature_name = parsed.signature_name
-    response = inference.regress(servable, request)
+    response = await inference.regress(runner, request)
     return rest_json.render_regression(response.result), inference.example_count(request.input)
 
 

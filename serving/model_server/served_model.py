@@ -10,7 +10,7 @@ from pathlib import Path
 from serving.errors import Code, ServingError
 from serving.model_server.loader import Loader
 from serving.model_server.repository import ModelRepository, fingerprint
-from serving.model_server.runtime import Servable
+from serving.model_server.runner import Runner
 from serving.model_server.settings import ModelSettings
 from serving.model_server.versions import ModelVersion, ServableHandle, VersionState
 
@@ -33,7 +33,7 @@ class ServedModel:
 
         Args:
             settings: the model's name, folder and version policy.
-            loader: makes a servable of a folder.
+            loader: loads a folder.
             executor: where loading and unloading run, with one thread, so that versions load one after another.
         """
         self.settings = settings
@@ -136,7 +136,7 @@ class ServedModel:
         before = await loop.run_in_executor(None, fingerprint, path)
         loading = loop.run_in_executor(self._executor, self._loader.load, path)
         try:
-            version.servable = await asyncio.shield(loading)
+            version.runner = await asyncio.shield(loading)
         except ServingError as error:
             version.error = error
             version.failed_fingerprint = before
@@ -158,9 +158,9 @@ class ServedModel:
 
     async def _unload(self, version: ModelVersion) -> None:
         await version.idle.wait()
-        servable, version.servable = version.servable, None
-        if servable is not None:
-            await asyncio.get_running_loop().run_in_executor(self._executor, servable.close)
+        runner, version.runner = version.runner, None
+        if runner is not None:
+            await asyncio.get_running_loop().run_in_executor(self._executor, runner.close)
         self._set_state(version, VersionState.END)
 
     def _forget_old(self, found: dict[int, Path]) -> None:
@@ -174,7 +174,7 @@ class ServedModel:
         _log.info("%s version %d: %s", self.settings.name, version.number, state.name)
 
 
-def _close_unwanted(loading: asyncio.Future[Servable]) -> None:
+def _close_unwanted(loading: asyncio.Future[Runner]) -> None:
     """Close what a cancelled load still produced."""
     if not loading.cancelled() and loading.exception() is None:
         loading.result().close()

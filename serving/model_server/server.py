@@ -15,6 +15,7 @@ import grpc
 from darkroom.errors import DarkroomError
 from serving.grpc_health import HealthService
 from serving.http_server import HttpServer
+from serving.model_server.batching.scheduler import BatchScheduler
 from serving.model_server.core import ServingCore
 from serving.model_server.grpc_adapter import MODEL_SERVICE, PREDICTION_SERVICE, ModelService, PredictionService
 from serving.model_server.loader import Loader
@@ -70,12 +71,14 @@ class ModelServer:
         # Loading has its own thread: it takes seconds, and requests must not wait behind it.
         self._load_executor = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._inference_executor = ThreadPoolExecutor(settings.inference_threads, thread_name_prefix="inference")
+        self._batching = BatchScheduler(settings.batching) if settings.batching is not None else None
         loader = Loader(
             runtime
             or TensorFlowRuntime(
                 intra_op_threads=settings.intra_op_threads, inter_op_threads=settings.inter_op_threads
             ),
             self._metrics,
+            batching=self._batching,
             enable_warmup=settings.enable_warmup,
             warmup_iterations=settings.warmup_iterations,
         )
@@ -122,6 +125,8 @@ class ModelServer:
         except OSError as error:
             await self._grpc.stop(0)
             raise DarkroomError(error.strerror or str(error)) from error
+        if self._batching is not None:
+            self._batching.start()
         self.models.start()
         return Ports(grpc_port, rest_port)
 
@@ -134,7 +139,9 @@ class ModelServer:
         grace = self._settings.drain_seconds if drain_seconds is None else drain_seconds
         await asyncio.gather(self._grpc.stop(grace), self._http.stop(grace))
         # What has not finished within the grace was cancelled; its threads cannot be, and are not waited for.
-        self._inference_executor.shutdown(wait=False, cancel_futures=True)
+        self._core.close()
+        if self._batching is not None:
+            self._batching.close()
         try:
             async with asyncio.timeout(max(grace, 1.0)):
                 await self.models.stop()

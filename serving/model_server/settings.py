@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from serving.model_server.batching.settings import BatchingSettings
+
 
 @dataclass(frozen=True, slots=True)
 class VersionPolicy:
@@ -73,6 +75,7 @@ class ModelServerSettings:
         enable_warmup: replay assets.extra/tf_serving_warmup_requests before a version becomes available.
         warmup_iterations: how often each of them is replayed.
         drain_seconds: how long requests under way may take after SIGTERM.
+        batching: how requests become batches; None runs each by itself.
     """
 
     models: tuple[ModelSettings, ...]
@@ -87,6 +90,7 @@ class ModelServerSettings:
     enable_warmup: bool = True
     warmup_iterations: int = 1
     drain_seconds: float = 30.0
+    batching: BatchingSettings | None = None
 
     def __post_init__(self) -> None:
         names = [model.name for model in self.models]

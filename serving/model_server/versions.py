@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from serving.errors import ServingError
-from serving.model_server.runtime import Servable
+from serving.model_server.runner import Runner
 from serving.protos import get_model_status_pb2
 
 _State = get_model_status_pb2.ModelVersionStatus
@@ -33,7 +33,7 @@ class ModelVersion:
         path: its folder.
         state: where it is in its life.
         error: why it ended, when it failed to load.
-        servable: what runs its signatures, while AVAILABLE or UNLOADING.
+        runner: what runs its signatures, while AVAILABLE or UNLOADING.
         failed_fingerprint: of the folder, when it failed to load.
         in_flight: requests that hold it.
         idle: set while `in_flight` is 0.
@@ -43,7 +43,7 @@ class ModelVersion:
     path: Path
     state: VersionState = VersionState.START
     error: ServingError | None = None
-    servable: Servable | None = None
+    runner: Runner | None = None
     failed_fingerprint: int | None = None
     in_flight: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,11 +56,11 @@ class ServableHandle:
     """Holds a version loaded while a request uses it. Call `release` once, on the event loop."""
 
     def __init__(self, model_name: str, version: ModelVersion) -> None:
-        if version.servable is None:
-            raise RuntimeError(f"Version {version.number} of {model_name} has no servable in state {version.state}")
+        if version.runner is None:
+            raise RuntimeError(f"Version {version.number} of {model_name} has no runner in state {version.state}")
         self.model_name = model_name
         self.version = version.number
-        self.servable: Servable = version.servable
+        self.runner: Runner = version.runner
         self._held: ModelVersion | None = version
         version.in_flight += 1
         version.idle.clear()

@@ -10,7 +10,8 @@ from typing import Any
 
 from serving.errors import Code, ServingError
 from serving.model_server import inference
-from serving.model_server.runtime import Servable
+from serving.model_server.runner import Runner
+from serving.model_server.steps import run_to_end
 
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 
@@ -18,7 +19,7 @@ WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 MAX_RECORDS = 1000
 
 
-def warm_up(path: Path, servable: Servable, *, iterations: int = 1) -> int:
+def warm_up(path: Path, runner: Runner, *, iterations: int = 1) -> int:
     """Replay the version's warm-up requests, if it has any; returns how many ran.
 
     Raises:
@@ -37,7 +38,7 @@ def warm_up(path: Path, servable: Servable, *, iterations: int = 1) -> int:
             )
         for _ in range(iterations):
             try:
-                _replay(servable, log)
+                _replay(runner, log)
             except ServingError as error:
                 raise ServingError(
                     error.code, f"Warm-up request {count + 1} of {file} failed: {error.message}"
@@ -62,15 +63,15 @@ def _read(file: Path) -> list[Any]:
         ) from error
 
 
-def _replay(servable: Servable, log: Any) -> None:
+def _replay(runner: Runner, log: Any) -> None:
     kind = log.WhichOneof("log_type")
     if kind == "predict_log":
-        inference.predict(servable, log.predict_log.request)
+        run_to_end(inference.predict(runner, log.predict_log.request))
     elif kind == "classify_log":
-        inference.classify(servable, log.classify_log.request)
+        run_to_end(inference.classify(runner, log.classify_log.request))
     elif kind == "regress_log":
-        inference.regress(servable, log.regress_log.request)
+        run_to_end(inference.regress(runner, log.regress_log.request))
     elif kind == "multi_inference_log":
-        inference.multi_inference(servable, log.multi_inference_log.request)
+        run_to_end(inference.multi_inference(runner, log.multi_inference_log.request))
     else:
         raise ServingError(Code.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")
