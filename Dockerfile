@@ -1,0 +1,84 @@
+# Three images from one file: docker build --target pipeline|model-server|gateway .
+#
+#   pipeline      runs the TFX pipeline: darkroom run
+#   model-server  serves SavedModels over TF Serving's protocol, where the tensorflow/serving image is not wanted
+#   gateway       what clients talk to; holds no TensorFlow, only its 712 KB of proto modules
+
+# Any Debian or Ubuntu image with Python 3.11 and pip will do.
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS base
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PATH=/opt/darkroom/.venv/bin:$PATH
+# A number, so that Kubernetes can see that it is not root.
+RUN useradd --uid 10001 --create-home darkroom
+WORKDIR /home/darkroom
+
+FROM base AS builder
+ENV UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
+    UV_PYTHON_DOWNLOADS=never
+RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir uv==0.13.9
+WORKDIR /opt/darkroom
+COPY pyproject.toml uv.lock README.md LICENSE ./
+COPY compat compat
+
+# Dependencies first: a change of the code does not fetch them again.
+FROM builder AS pipeline-environment
+RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving --no-install-project
+COPY darkroom darkroom
+COPY pipeline pipeline
+COPY preprocessing preprocessing
+COPY serving serving
+RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving --no-editable
+
+FROM builder AS model-server-environment
+RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra serving --no-install-project
+COPY darkroom darkroom
+COPY pipeline pipeline
+COPY preprocessing preprocessing
+COPY serving serving
+RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra serving --no-editable
+
+# What the gateway needs of TensorFlow's wheel.
+FROM builder AS tensorflow-protos
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+RUN /opt/uv/bin/uv export --frozen --no-dev --extra serving --no-emit-project --no-hashes \
+        | grep '^tensorflow==' > /tmp/tensorflow.txt \
+    && /opt/uv/bin/uv pip install --no-cache --no-deps --target /opt/tensorflow -r /tmp/tensorflow.txt
+WORKDIR /opt/tensorflow
+RUN mkdir /opt/protos && find tensorflow -name '*_pb2.py' -exec cp --parents -t /opt/protos {} +
+
+FROM builder AS gateway-environment
+RUN /opt/uv/bin/uv venv .venv \
+    && /opt/uv/bin/uv export --frozen --no-dev --extra serving --prune tensorflow --no-emit-project -o /tmp/gateway.txt \
+    && /opt/uv/bin/uv pip install --no-cache --no-deps -r /tmp/gateway.txt
+COPY --from=tensorflow-protos /opt/protos/tensorflow .venv/lib/python3.11/site-packages/tensorflow
+COPY darkroom darkroom
+COPY pipeline pipeline
+COPY preprocessing preprocessing
+COPY serving serving
+RUN /opt/uv/bin/uv pip install --no-cache --no-deps .
+
+FROM base AS pipeline
+COPY --from=pipeline-environment /opt/darkroom/.venv /opt/darkroom/.venv
+USER 10001
+ENTRYPOINT ["darkroom"]
+CMD ["run", "--config", "darkroom.yaml"]
+
+FROM base AS model-server
+COPY --from=model-server-environment /opt/darkroom/.venv /opt/darkroom/.venv
+USER 10001
+EXPOSE 8500 8501
+ENTRYPOINT ["darkroom", "model-server", "--host", "0.0.0.0"]
+CMD ["--model-base-path", "/models"]
+
+FROM base AS gateway
+COPY --from=gateway-environment /opt/darkroom/.venv /opt/darkroom/.venv
+USER 10001
+EXPOSE 8080 9000
+HEALTHCHECK --interval=10s --timeout=3s \
+    CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/livez', timeout=2)"]
+ENTRYPOINT ["darkroom", "serve", "--host", "0.0.0.0"]
+CMD ["--help"]
