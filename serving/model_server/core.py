@@ -13,11 +13,18 @@ import numpy.typing as npt
 
 from serving.errors import Code, ServingError
 from serving.model_server.metrics import ModelServerMetrics
+from serving.model_server.model_config import models_of
 from serving.model_server.model_manager import ModelManager
 from serving.model_server.runner import Runner
 from serving.model_server.runtime import Arrays
 from serving.model_server.steps import Steps
-from serving.protos import get_model_metadata_pb2, get_model_status_pb2, meta_graph_pb2, model_pb2
+from serving.protos import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    meta_graph_pb2,
+    model_pb2,
+    model_server_config_pb2,
+)
 
 SIGNATURE_DEF = "signature_def"
 
@@ -166,6 +173,24 @@ class ServingCore:
                 status.status.error_code = version.error.code.value
                 status.status.error_message = version.error.message
         return response
+
+    async def reload(
+        self, config: model_server_config_pb2.ModelServerConfig, metric_names: Sequence[str] = ()
+    ) -> dict[str, int]:
+        """Serve the models of another configuration; returns by how much the named counters grew meanwhile.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT for what cannot be served, or see `ModelManager.reload`.
+        """
+        if config.WhichOneof("config") != "model_config_list":
+            raise ServingError(
+                Code.INVALID_ARGUMENT,
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
+                "supported",
+            )
+        before = self._metrics.totals(metric_names)
+        await self._models.reload(models_of(config))
+        return {name: total - before[name] for name, total in self._metrics.totals(metric_names).items()}
 
     def metrics_text(self) -> str:
         """All metrics in Prometheus' text format."""

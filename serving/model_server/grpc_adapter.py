@@ -14,7 +14,7 @@ from serving.model_server import inference
 from serving.model_server.core import Call, ServingCore
 from serving.model_server.runner import Runner
 from serving.model_server.signature import DEFAULT_SIGNATURE
-from serving.protos import model_pb2, model_service_pb2_grpc, prediction_service_pb2_grpc
+from serving.protos import model_management_pb2, model_pb2, model_service_pb2_grpc, prediction_service_pb2_grpc
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    """GetModelStatus."""
+    """GetModelStatus and HandleReloadConfigRequest."""
 
     def __init__(self, core: ServingCore) -> None:
         self._core = core
@@ -123,10 +123,16 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         return await _answer(context, answer)
 
     async def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Not offered: the configuration is what the server was started with."""
-        await context.abort(
-            grpc.StatusCode.UNIMPLEMENTED, "This model server does not change its configuration while it runs"
-        )
+        """Serve the models of another configuration; answers when the new ones are available."""
+
+        async def answer() -> Any:
+            _log.info("Reload of the model configuration was asked for: %s", str(request.config).replace("\n", " "))
+            response = model_management_pb2.ReloadConfigResponse()
+            for name, increase in (await self._core.reload(request.config, request.metric_names)).items():
+                response.metric.add(name=name, int64_value_increase=increase)
+            return response
+
+        return await _answer(context, answer)
 
 
 async def _answer(context: Any, work: Callable[[], Awaitable[_Response]]) -> _Response:

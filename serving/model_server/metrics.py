@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 # monitoring::Buckets::Exponential(10, 1.8, 33): 10 us to about 20 minutes (servables/tensorflow/util.cc).
 LATENCY_BUCKETS = tuple(10 * 1.8**power for power in range(33))
@@ -26,6 +26,7 @@ class Counter:
 
     def __init__(self, name: str, labels: Sequence[str]) -> None:
         """`name` is TF Serving's, with slashes."""
+        self.source_name = name
         self.name = _prometheus_name(name)
         self._labels = tuple(labels)
         self._values: dict[tuple[str, ...], int] = {}
@@ -35,6 +36,12 @@ class Counter:
         """Add to one combination of label values."""
         with self._lock:
             self._values[label_values] = self._values.get(label_values, 0) + by
+
+    @property
+    def total(self) -> int:
+        """The sum over all label values."""
+        with self._lock:
+            return sum(self._values.values())
 
     def lines(self) -> Iterator[str]:
         """The samples in Prometheus' text."""
@@ -119,6 +126,11 @@ class ModelServerMetrics:
         self.batching_padding_size = Histogram(
             f"{batching}/padding_size", ("execution_batch_size",), BATCH_SIZE_BUCKETS
         )
+
+    def totals(self, names: Iterable[str]) -> dict[str, int]:
+        """The counters among these names of TF Serving's, with their sums; 0 for a name that nothing counts."""
+        found = {metric.source_name: metric.total for metric in vars(self).values() if isinstance(metric, Counter)}
+        return {name: found.get(name, 0) for name in names}
 
     def render(self) -> str:
         """All of them in Prometheus' text format 0.0.4."""

@@ -37,12 +37,13 @@ class ServedModel:
             executor: where loading and unloading run, with one thread, so that versions load one after another.
         """
         self.settings = settings
-        self._repository = ModelRepository(settings.name, settings.base_path)
         self._loader = loader
         self._executor = executor
         self._versions: dict[int, ModelVersion] = {}
         self._unloading: set[asyncio.Task[None]] = set()
-        self.looked = False  # whether the folder was looked at and its versions tried
+        self.looked = asyncio.Event()  # the folder was looked at and its versions tried
+        self.tried = asyncio.Event()  # a first look has ended, well or not
+        self.reconfigured = asyncio.Event()  # another look is due now
 
     @property
     def versions(self) -> list[ModelVersion]:
@@ -65,7 +66,7 @@ class ServedModel:
             number = available[0]
         if number in available:
             return ServableHandle(self.settings.name, self._versions[number])
-        if not available and not self.looked:
+        if not available and not self.looked.is_set():
             # TF Serving does not listen before this; a client that may retry must not be told "not found".
             raise ServingError(Code.UNAVAILABLE, f"Servable {self.settings.name} is still loading; try again soon")
         wanted = f"Latest({self.settings.name})" if number is None else f"Specific({self.settings.name}, {number})"
@@ -78,8 +79,10 @@ class ServedModel:
         `latest 1` the version before it stays, or is loaded at a start.
         """
         loop = asyncio.get_running_loop()
+        settings = self.settings
+        repository = ModelRepository(settings.name, settings.base_path)
         try:
-            found = await loop.run_in_executor(None, self._repository.versions)
+            found = await loop.run_in_executor(None, repository.versions)
         except OSError as error:
             _log.error("Cannot read the versions of %s: %s; what is loaded goes on serving", self.settings.name, error)
             return
@@ -87,20 +90,33 @@ class ServedModel:
             if self.available:
                 # An empty folder is far more often a lost mount than a wish to serve nothing.
                 _log.warning("%s has no versions any more; %s stays loaded", self.settings.base_path, self.available)
-            self.looked = True
+            self.looked.set()
             return
         usable = await self._usable(found)
-        aspired = self.settings.version_policy.select(usable)
+        aspired = settings.version_policy.select(usable)
         while pending := sorted(number for number in aspired if not self._is_up(number)):
             if not await self._load(pending[-1], usable[pending[-1]]):
                 del usable[pending[-1]]
-                aspired = self.settings.version_policy.select(usable)
-        self.looked = True
+                aspired = settings.version_policy.select(usable)
+        self.looked.set()
         if any(number in aspired for number in self.available):
             for number in self.available:
                 if number not in aspired:
                     self._start_unload(self._versions[number])
         self._forget_old(found)
+
+    def reconfigure(self, settings: ModelSettings) -> None:
+        """Follow another folder or version policy from the next look on, which is due now."""
+        if settings != self.settings:
+            self.settings = settings
+            self.reconfigured.set()
+
+    def describe_failure(self) -> str:
+        """Why nothing is available, in TF Serving's words."""
+        failed = [version for version in self.versions if version.error is not None]
+        if not failed:
+            return f"name: {self.settings.name} has no versions in {self.settings.base_path}"
+        return f"name: {self.settings.name} version: {failed[0].number} due to error: {failed[0].error}"
 
     async def close(self) -> None:
         """Unload everything, waiting for requests under way."""

@@ -16,6 +16,7 @@ from darkroom.errors import DarkroomError
 from serving.grpc_health import HealthService
 from serving.http_server import HttpServer
 from serving.model_server.batching.scheduler import BatchScheduler
+from serving.model_server.config_watcher import ConfigWatcher
 from serving.model_server.core import ServingCore
 from serving.model_server.grpc_adapter import MODEL_SERVICE, PREDICTION_SERVICE, ModelService, PredictionService
 from serving.model_server.loader import Loader
@@ -87,6 +88,7 @@ class ModelServer:
             loader,
             self._load_executor,
             poll_seconds=settings.poll_seconds,
+            allow_labels_for_unavailable=settings.allow_labels_for_unavailable,
         )
         core = ServingCore(self.models, self._inference_executor, self._metrics)
         self._http = HttpServer(
@@ -97,6 +99,7 @@ class ModelServer:
         self._core = core
         self._health = HealthService(lambda: self.ready, (PREDICTION_SERVICE, MODEL_SERVICE))
         self._grpc: grpc.aio.Server | None = None
+        self._config_watcher: ConfigWatcher | None = None
         self._draining = False
 
     @property
@@ -128,6 +131,11 @@ class ModelServer:
         if self._batching is not None:
             self._batching.start()
         self.models.start()
+        if self._settings.config_file is not None and self._settings.config_poll_seconds > 0:
+            self._config_watcher = ConfigWatcher(
+                self._settings.config_file, self.models, poll_seconds=self._settings.config_poll_seconds
+            )
+            self._config_watcher.start()
         return Ports(grpc_port, rest_port)
 
     async def stop(self, drain_seconds: float | None = None) -> None:
@@ -136,6 +144,8 @@ class ModelServer:
             return
         self._draining = True
         self._health.close()
+        if self._config_watcher is not None:
+            await self._config_watcher.stop()
         grace = self._settings.drain_seconds if drain_seconds is None else drain_seconds
         await asyncio.gather(self._grpc.stop(grace), self._http.stop(grace))
         # What has not finished within the grace was cancelled; its threads cannot be, and are not waited for.

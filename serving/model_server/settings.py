@@ -76,6 +76,9 @@ class ModelServerSettings:
         warmup_iterations: how often each of them is replayed.
         drain_seconds: how long requests under way may take after SIGTERM.
         batching: how requests become batches; None runs each by itself.
+        config_file: a `ModelServerConfig` text proto that `models` was read from.
+        config_poll_seconds: pause between looks at `config_file`; 0 reads it once.
+        allow_labels_for_unavailable: attach labels to versions that are not available yet.
     """
 
     models: tuple[ModelSettings, ...]
@@ -91,12 +94,20 @@ class ModelServerSettings:
     warmup_iterations: int = 1
     drain_seconds: float = 30.0
     batching: BatchingSettings | None = None
+    config_file: Path | None = None
+    config_poll_seconds: float = 0.0
+    allow_labels_for_unavailable: bool = False
 
     def __post_init__(self) -> None:
         names = [model.name for model in self.models]
-        if not names or len(set(names)) != len(names):
+        if (not names and self.config_file is None) or len(set(names)) != len(names):
             raise ValueError(f"The model server needs models with different names, not {names}")
-        for name, least in (("poll_seconds", 0), ("rest_timeout_seconds", 0.001), ("drain_seconds", 0)):
+        for name, least in (
+            ("poll_seconds", 0),
+            ("config_poll_seconds", 0),
+            ("rest_timeout_seconds", 0.001),
+            ("drain_seconds", 0),
+        ):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
         for name, least in (("inference_threads", 1), ("intra_op_threads", 0), ("inter_op_threads", 0)):

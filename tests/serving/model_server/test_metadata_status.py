@@ -61,14 +61,6 @@ def test_status_over_rest_is_tf_servings_document(server, target):
     }
 
 
-def test_reloading_the_configuration_is_not_offered(server):
-    from serving.protos import model_management_pb2
-
-    with pytest.raises(grpc.RpcError) as caught:
-        server.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest())
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-
-
 @pytest.mark.parametrize("service", ["", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"])
 def test_health_says_serving(server, service):
     check = health_pb2_grpc.HealthStub(server.channel).Check

@@ -268,7 +268,7 @@ def test_contradicting_tensor_names_the_input(server):
             "Servable not found for request: Specific(generic, 7)",
         ),
         ("POST", "/v1/models/generic/labels/x:predict", b"{}", 400, "Unrecognized servable version label: x"),
-        ("POST", "/v1/models/generic/labels/gone:predict", b"{}", 404, "Specific(generic, 9)"),
+        ("POST", "/v1/models/generic/labels/gone:predict", b"{}", 400, "Unrecognized servable version label: gone"),
         ("POST", "/v1/models/generic/versions/99999999999999999999:predict", b"{}", 400, "Failed to convert version"),
         (
             "POST",

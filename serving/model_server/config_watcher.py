@@ -1,0 +1,63 @@
+"""Looks at the model configuration file again and again, and applies what has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from darkroom.errors import ConfigurationError
+from serving.errors import ServingError
+from serving.model_server.model_config import read_model_config
+from serving.model_server.model_manager import ModelManager
+
+_log = logging.getLogger(__name__)
+
+
+class ConfigWatcher:
+    """A broken file, or one that asks for what is not possible now, changes nothing and is tried again."""
+
+    def __init__(self, path: Path, models: ModelManager, *, poll_seconds: float) -> None:
+        """`models` was made of the file's present content; nothing happens before `start`."""
+        self._path = path
+        self._models = models
+        self._poll_seconds = poll_seconds
+        self._applied: bytes | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._applied = self._content()
+        self._task = asyncio.create_task(self._poll(), name="poll-model-config")
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(self._poll_seconds)
+            try:
+                await self._look()
+            except (ConfigurationError, ServingError) as error:
+                _log.error("%s is not applied: %s", self._path, error)
+            except Exception:  # noqa: BLE001 - what is served goes on, and the next look may succeed
+                _log.exception("Applying %s failed", self._path)
+
+    async def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        content = await loop.run_in_executor(None, self._content)
+        if content == self._applied:
+            return
+        models = await loop.run_in_executor(None, read_model_config, self._path)
+        await self._models.reload(models)
+        self._applied = content
+        _log.info("%s is applied", self._path)
+
+    def _content(self) -> bytes | None:
+        try:
+            return self._path.read_bytes()
+        except OSError:
+            return None
