@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from pipeline.training.augmentation.augmenter import Augmenter
 from pipeline.training.split_files import SplitFiles
 from preprocessing.graph import PreprocessingGraph, levels
 from preprocessing.scaling import scale
+from preprocessing.spec import PreprocessingSpec
 
 _FEATURES = {
     features.ENCODED: tf.io.FixedLenFeature([], tf.string),
@@ -88,8 +90,8 @@ def training_batches(
         examples = _map(examples, parse).cache()
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        # Of this function's graph alone. tf.data compares graph seed and seed with zeros, in Python, and for a seed that
-        # is a tensor this works only where the graph's differs already.
+        # Of this function's graph alone. tf.data compares graph seed and seed with zeros, in Python, and for a seed
+        # that is a tensor this works only where the graph's differs already.
         tf.compat.v1.set_random_seed(_GRAPH_SEED)
         buffer = split.size if cached else min(section.shuffle_buffer, split.size)
         shuffled = examples.shuffle(
@@ -137,7 +139,15 @@ def _fits_in_cache(split: SplitFiles, graph: PreprocessingGraph, section: Traini
 
 def _levels_and_label(record: tf.Tensor, graph: PreprocessingGraph) -> tuple[tf.Tensor, tf.Tensor]:
     parsed = tf.io.parse_single_example(record, _FEATURES)
-    return levels(parsed[features.ENCODED], graph.spec), parsed[features.LABEL]
+    return _levels_function(graph.spec)(parsed[features.ENCODED]), parsed[features.LABEL]
+
+
+@functools.cache
+def _levels_function(spec: PreprocessingSpec) -> Any:
+    """Scalar string to `[H, W, C]` levels, traced once for all the datasets of a run."""
+    return tf.function(
+        lambda encoded: levels(encoded, spec), input_signature=[tf.TensorSpec([], tf.string)], autograph=False
+    )
 
 
 def _map(dataset: tf.data.Dataset, function: Any) -> tf.data.Dataset:
