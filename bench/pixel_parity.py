@@ -2,8 +2,8 @@
 
     python bench/pixel_parity.py [--config DIR/darkroom.yaml]
 
-Takes a project whose pipeline has run, or makes one from the digits. The trainer's side reads the run's TFRecords
-through the trainer's own input pipeline; the server's side is `darkroom model-server` on the pushed model, asked over
+Takes a project whose pipeline has run, or makes one from the digits. The trainer's side is the trainer's own input
+pipeline over TFRecords; the server's side is `darkroom model-server` on the pushed model, asked over
 gRPC. Every format, bit depth and orientation that the tests make goes through both as well. Prints the largest
 difference, which shall be exactly 0, and writes bench/results/pixel_parity.json.
 """
@@ -28,8 +28,11 @@ from support.digits import DARKROOM, make_project, run
 from support.results import ROOT, print_table, write_results
 
 from darkroom.configuration import load_configuration
+from darkroom.configuration.training_section import TrainingSection
 from pipeline import features
 from pipeline.pusher.repository import versions
+from pipeline.training.dataset import LabelForm, evaluation_batches
+from pipeline.training.split_files import SplitFiles
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.saved import parse_description
 from serving.protos import get_model_status_pb2, model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
@@ -64,30 +67,48 @@ def compare(configuration: Path) -> dict[str, Any]:
     graph = PreprocessingGraph(*parse_description(description["preprocessing"]))
     runs = Path(config.pipeline_root).glob("artifacts/ImageExampleGen/examples/*")
     examples = max(runs, key=lambda run: int(run.name))
-    test_images = [
-        tf.train.Example.FromString(record.numpy()).features.feature[features.ENCODED].bytes_list.value[0]
-        for record in tf.data.TFRecordDataset(tf.io.gfile.glob(f"{examples}/Split-{features.TEST_SPLIT}/*"), "GZIP")
-    ]
+    test_images = list(encoded_images(f"{examples}/Split-{features.TEST_SPLIT}/*"))
     variants = [data for _, data in every_variant()]
     with asking(model_folder, config.model.name) as ask:
         return {
             "test_images": len(test_images),
             "variants": len(variants),
             "largest_difference": max(
-                largest_difference(test_images, graph, ask), largest_difference(variants, graph, ask)
+                largest_difference(images, graph, config.training, ask) for images in (test_images, variants)
             ),
             "preprocessing": graph.version,
         }
 
 
-def largest_difference(images: list[bytes], graph: PreprocessingGraph, ask: Any) -> float:
-    """Between the tf.data map that the trainer uses and the served model."""
-    trainer = tf.data.Dataset.from_tensor_slices(images).map(graph.preprocess_one, tf.data.AUTOTUNE).batch(BATCH)
+def encoded_images(pattern: str) -> Iterator[bytes]:
+    """The images of gzipped TFRecords, as they were ingested."""
+    for record in tf.data.TFRecordDataset(tf.io.gfile.glob(pattern), "GZIP"):
+        yield tf.train.Example.FromString(record.numpy()).features.feature[features.ENCODED].bytes_list.value[0]
+
+
+def largest_difference(images: list[bytes], graph: PreprocessingGraph, section: TrainingSection, ask: Any) -> float:
+    """Between what the trainer's input pipeline gives to the network and what the served model does."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_examples(images, f"{folder}/examples.gz")
+        split = SplitFiles((f"{folder}/*",), len(images))
+        trainer = evaluation_batches(split, graph, section, LabelForm(n_classes=2))
+        pixels = np.concatenate([batch.numpy() for batch, _ in trainer])
     largest = 0.0
-    for number, pixels in enumerate(trainer):
-        served = ask(images[number * BATCH : (number + 1) * BATCH])
-        largest = max(largest, float(np.abs(served - pixels.numpy()).max()))
+    for start in range(0, len(images), BATCH):
+        served = ask(images[start : start + BATCH])
+        largest = max(largest, float(np.abs(served - pixels[start : start + BATCH]).max()))
     return largest
+
+
+def write_examples(images: list[bytes], path: str) -> None:
+    """The images as the trainer's examples; all of one class."""
+    with tf.io.TFRecordWriter(path, "GZIP") as writer:
+        for image in images:
+            feature = {
+                features.ENCODED: tf.train.Feature(bytes_list=tf.train.BytesList(value=[image])),
+                features.LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[0])),
+            }
+            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
 
 
 @contextmanager
