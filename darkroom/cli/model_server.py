@@ -1,4 +1,4 @@
-"""`darkroom model-server`: the model server alone, with TF Serving's flags."""
+"""`darkroom model-server`, and `darkroom-tensorflow-model-server` with the defaults of TF Serving's own executable."""
 
 from __future__ import annotations
 
@@ -7,132 +7,167 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from darkroom.errors import ConfigurationError
+from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
     from serving.model_server.server import Ports
 
+_EXECUTABLE = "darkroom-tensorflow-model-server"
 
-def _flag(name: str) -> tuple[str, ...]:
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_PORT = click.IntRange(0, 65535)
+
+
+def _option(name: str, **attributes: Any) -> Callable[[Any], Any]:
     """An option in our spelling and in TF Serving's, with underscores."""
-    return (f"--{name}",) if "-" not in name else (f"--{name}", f"--{name.replace('-', '_')}")
+    spellings = (f"--{name}",) if "-" not in name else (f"--{name}", f"--{name.replace('-', '_')}")
+    attributes.setdefault("show_default", attributes.get("default") not in (None, ""))
+    return click.option(*spellings, **attributes)
+
+
+def _boolean(name: str, *, default: bool, help: str) -> Callable[[Any], Any]:  # noqa: A002 - click's name
+    """TF Serving's kind of flag: `--name`, `--name=true` or `--name=false`."""
+    return _option(name, type=bool, is_flag=False, flag_value=True, default=default, help=help)
+
+
+_OPTIONS = (
+    _option(
+        "model-base-path",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The folder with the version folders, or the folder above it. Ignored with --model-config-file, otherwise "
+        "required.",
+    ),
+    _option(
+        "model-name",
+        default=None,
+        help="What clients call the model. By default 'default' for a folder of versions, as in TF Serving, and the "
+        "model's own name for a folder that holds one model.",
+    ),
+    _option("model-config-file", type=_FILE, help="A ModelServerConfig text proto: several models, policies, labels."),
+    _option(
+        "model-config-file-poll-wait-seconds",
+        type=click.FloatRange(0),
+        default=0.0,
+        help="Pause between looks at --model-config-file; 0 reads it once.",
+    ),
+    _option(
+        "file-system-poll-wait-seconds",
+        type=click.FloatRange(0),
+        default=1.0,
+        help="Pause between looks for new versions; 0 looks once.",
+    ),
+    _boolean(
+        "allow-version-labels-for-unavailable-models",
+        default=False,
+        help="Attach new labels to versions that are not available yet.",
+    ),
+    _option(
+        "rest-api-timeout-in-ms", type=click.IntRange(1), default=30000, help="How long one REST request may take."
+    ),
+    _option("grpc-socket-path", type=_FILE, help="Listen for gRPC on this Unix socket as well."),
+    _option("grpc-channel-arguments", default="", help="gRPC's options: KEY=VALUE,KEY=VALUE."),
+    _option("ssl-config-file", type=_FILE, help="An SSLConfig text proto: TLS for gRPC."),
+    _option("monitoring-config-file", type=_FILE, help="A MonitoringConfig text proto: whether and where metrics are."),
+    _boolean("enable-batching", default=False, help="Run requests of several clients together."),
+    _option("batching-parameters-file", type=_FILE, help="A BatchingParameters text proto, with --enable-batching."),
+    _boolean(
+        "enable-model-warmup",
+        default=True,
+        help="Replay assets.extra/tf_serving_warmup_requests before a version serves.",
+    ),
+    _option(
+        "num-request-iterations-for-warmup",
+        type=click.IntRange(0),
+        default=0,
+        help="How often each warm-up request runs, if more than once.",
+    ),
+    _option(
+        "tensorflow-intra-op-parallelism",
+        type=click.IntRange(0),
+        default=0,
+        help="TensorFlow's threads inside one operation; 0 leaves it to TensorFlow.",
+    ),
+    _option(
+        "tensorflow-inter-op-parallelism",
+        type=click.IntRange(0),
+        default=0,
+        help="TensorFlow's threads across operations; 0 leaves it to TensorFlow.",
+    ),
+    _option(
+        "inference-threads",
+        type=click.IntRange(0),
+        default=0,
+        help="Requests that run at the same time without batching; 0 takes twice the cores, at least 4.",
+    ),
+    _option(
+        "drain-seconds",
+        type=click.FloatRange(0),
+        default=30.0,
+        help="How long requests under way may take after SIGTERM.",
+    ),
+    click.option(
+        *("--exit-with-parent", "--exit_with_parent"),
+        is_flag=True,
+        help="End when the process that started this one ends.",
+    ),
+    click.option("-v", "--verbose", is_flag=True, help="Log more, TensorFlow's messages included."),
+)
+
+
+def _with_options(*more: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def decorate(function: Any) -> Any:
+        for option in reversed((*more, *_OPTIONS)):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 @click.command("model-server")
-@click.option(
-    *_flag("model-base-path"),
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="The folder with the version folders, or the folder above it.",
+@_with_options(
+    _option("port", type=_PORT, default=8500, help="gRPC; 0 takes any."),
+    _option("rest-api-port", type=_PORT, default=8501, help="REST; 0 takes any."),
+    _option(
+        "host",
+        default="127.0.0.1",
+        help="Address to listen on. The protocol has no authentication: 0.0.0.0 lets everybody who reaches it ask.",
+    ),
 )
-@click.option(
-    *_flag("model-name"),
-    default=None,
-    help="What clients call the model. By default 'default' for a folder of versions, as in TF Serving, and the "
-    "model's own name for a folder that holds one model.",
-)
-@click.option(*_flag("port"), type=click.IntRange(0, 65535), default=8500, show_default=True, help="gRPC; 0 takes any.")
-@click.option(
-    *_flag("rest-api-port"),
-    type=click.IntRange(0, 65535),
-    default=8501,
-    show_default=True,
-    help="REST; 0 takes any.",
-)
-@click.option(
-    *_flag("host"),
-    default="127.0.0.1",
-    show_default=True,
-    help="Address to listen on. The protocol has no authentication: 0.0.0.0 lets everybody who reaches it ask.",
-)
-@click.option(
-    *_flag("rest-api-timeout-in-ms"),
-    type=click.IntRange(1),
-    default=30000,
-    show_default=True,
-    help="How long one REST request may take.",
-)
-@click.option(
-    *_flag("file-system-poll-wait-seconds"),
-    type=click.FloatRange(0),
-    default=1.0,
-    show_default=True,
-    help="Pause between looks for new versions; 0 looks once.",
-)
-@click.option(
-    *_flag("enable-model-warmup"),
-    type=bool,
-    is_flag=False,
-    flag_value=True,  # the bare flag means true, as in TF Serving
-    default=True,
-    show_default=True,
-    help="Replay assets.extra/tf_serving_warmup_requests before a version serves.",
-)
-@click.option(
-    *_flag("num-request-iterations-for-warmup"),
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="How often each warm-up request runs.",
-)
-@click.option(
-    *_flag("tensorflow-intra-op-parallelism"),
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="TensorFlow's threads inside one operation; 0 leaves it to TensorFlow.",
-)
-@click.option(
-    *_flag("tensorflow-inter-op-parallelism"),
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="TensorFlow's threads across operations; 0 leaves it to TensorFlow.",
-)
-@click.option(
-    *_flag("inference-threads"),
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Requests that run at the same time; 0 takes twice the cores, at least 4.",
-)
-@click.option(
-    *_flag("drain-seconds"),
-    type=click.FloatRange(0),
-    default=30.0,
-    show_default=True,
-    help="How long requests under way may take after SIGTERM.",
-)
-@click.option(*_flag("exit-with-parent"), is_flag=True, help="End when the process that started this one ends.")
-@click.option("-v", "--verbose", is_flag=True, help="Log more, TensorFlow's messages included.")
-def command(
-    *,
-    model_base_path: Path,
-    model_name: str | None,
-    port: int,
-    rest_api_port: int,
-    host: str,
-    rest_api_timeout_in_ms: int,
-    file_system_poll_wait_seconds: float,
-    enable_model_warmup: bool,
-    num_request_iterations_for_warmup: int,
-    tensorflow_intra_op_parallelism: int,
-    tensorflow_inter_op_parallelism: int,
-    inference_threads: int,
-    drain_seconds: float,
-    exit_with_parent: bool,
-    verbose: bool,
-) -> None:
-    """Serve a model over TF Serving's gRPC and REST protocol.
+def command(**flags: Any) -> None:
+    """Serve models over TF Serving's gRPC and REST protocol.
 
     Prints one line of JSON on stdout once it listens: {"event": "listening", "grpc_port": …, "rest_port": …}. Every
     flag may be written with underscores, as tensorflow_model_server has them.
     """
+    _serve(**flags)
+
+
+@click.command(_EXECUTABLE)
+@click.version_option(package_name="darkroom", prog_name=_EXECUTABLE)
+@_with_options(
+    _option("port", type=_PORT, default=8500, help="gRPC; 0 switches it off."),
+    _option("rest-api-port", type=_PORT, default=0, help="REST; 0 switches it off."),
+    _option("host", default="0.0.0.0", help="Address to listen on; TF Serving has no such flag."),
+)
+def tensorflow_model_server(*, port: int, rest_api_port: int, **flags: Any) -> None:
+    """Serve models with the flags and the defaults of tensorflow_model_server.
+
+    Unlike `darkroom model-server` it listens on all addresses, and serves REST only if a port is named.
+    """
+    try:
+        _serve(port=port or None, rest_api_port=rest_api_port or None, **flags)
+    except DarkroomError as error:
+        click.echo(f"{_EXECUTABLE}: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _serve(*, exit_with_parent: bool, verbose: bool, **flags: Any) -> None:
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -143,35 +178,19 @@ def command(
     # 0 shows all of TensorFlow's own messages, 2 errors only; what the user has set stays.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "2")
 
-    from serving.model_server.repository import resolve_name  # noqa: PLC0415 - after the environment is set
-    from serving.model_server.server import serve  # noqa: PLC0415
-    from serving.model_server.settings import ModelServerSettings, ModelSettings  # noqa: PLC0415
+    import uvloop  # noqa: PLC0415 - `--help` is fast without these
 
-    base_path = model_base_path.absolute()
-    name = resolve_name(base_path, model_name)
-    try:
-        settings = ModelServerSettings(
-            models=(ModelSettings(name, base_path),),
-            host=host,
-            port=port,
-            rest_port=rest_api_port,
-            poll_seconds=file_system_poll_wait_seconds,
-            rest_timeout_seconds=rest_api_timeout_in_ms / 1000,
-            intra_op_threads=tensorflow_intra_op_parallelism,
-            inter_op_threads=tensorflow_inter_op_parallelism,
-            enable_warmup=enable_model_warmup,
-            warmup_iterations=num_request_iterations_for_warmup,
-            drain_seconds=drain_seconds,
-            **({"inference_threads": inference_threads} if inference_threads else {}),  # type: ignore[arg-type]
-        )
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from error
-    asyncio.run(serve(settings, on_listening=_announce, exit_with_parent=exit_with_parent))
-    # Threads that are still loading a model, or running a request that was cancelled, would keep the process alive for
-    # as long as they take; everything that clients could see is done.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    from serving.model_server.flags import Flags  # noqa: PLC0415 - after the environment is set
+    from serving.model_server.server import serve  # noqa: PLC0415
+
+    settings = Flags(**flags).settings()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, on_listening=_announce, exit_with_parent=exit_with_parent))
+        # Threads that are still loading a model, or running a request that was cancelled, would keep the process alive
+        # for as long as they take; everything that clients could see is done.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _announce(ports: Ports) -> None:

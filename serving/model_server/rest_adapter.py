@@ -32,8 +32,6 @@ from serving.protos import (
 
 _log = logging.getLogger(__name__)
 
-METRICS_PATH = "/monitoring/prometheus/metrics"
-
 # JSON of this size is read within tens of microseconds.
 _SMALL_BODY_BYTES = 4 * 1024
 
@@ -46,19 +44,19 @@ _STATUS = re.compile(rf"{_TARGET}(?P<metadata>/metadata)?", re.IGNORECASE | re.A
 class RestAdapter:
     """Answers `/v1/models/…` and the metrics page."""
 
-    def __init__(self, core: ServingCore, *, timeout_seconds: float) -> None:
-        """`timeout_seconds` is how long one request may take."""
+    def __init__(self, core: ServingCore, *, timeout_seconds: float, metrics_path: str | None) -> None:
+        """`timeout_seconds` is how long one request may take; without a `metrics_path` there is no metrics page."""
         self._core = core
+        self._metrics_path = metrics_path
         self._timeout_seconds = timeout_seconds
 
     def app(self) -> Starlette:
         """The ASGI app."""
-        return Starlette(
-            routes=[
-                Route(METRICS_PATH, self._metrics, methods=["GET"]),
-                Route("/{path:path}", self._dispatch, methods=["GET", "POST", "PUT", "DELETE", "PATCH"]),
-            ]
-        )
+        methods = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+        routes = [Route("/{path:path}", self._dispatch, methods=methods)]
+        if self._metrics_path is not None:
+            routes.insert(0, Route(self._metrics_path, self._metrics, methods=["GET"]))
+        return Starlette(routes=routes)
 
     async def _metrics(self, request: Request) -> Response:
         return Response(self._core.metrics_text(), media_type="text/plain; version=0.0.4")

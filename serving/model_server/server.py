@@ -10,15 +10,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import grpc
-
 from darkroom.errors import DarkroomError
 from serving.grpc_health import HealthService
 from serving.http_server import HttpServer
 from serving.model_server.batching.scheduler import BatchScheduler
 from serving.model_server.config_watcher import ConfigWatcher
 from serving.model_server.core import ServingCore
-from serving.model_server.grpc_adapter import MODEL_SERVICE, PREDICTION_SERVICE, ModelService, PredictionService
+from serving.model_server.grpc_adapter import MODEL_SERVICE, PREDICTION_SERVICE
+from serving.model_server.grpc_server import GrpcServer
 from serving.model_server.loader import Loader
 from serving.model_server.metrics import ModelServerMetrics
 from serving.model_server.model_manager import ModelManager
@@ -26,28 +25,19 @@ from serving.model_server.rest_adapter import RestAdapter
 from serving.model_server.runtime import Runtime
 from serving.model_server.settings import ModelServerSettings
 from serving.model_server.tensorflow_runtime import TensorFlowRuntime
-from serving.protos import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 _log = logging.getLogger(__name__)
 
 # How often a server that should end with its parent looks whether the parent is still there.
 _PARENT_POLL_SECONDS = 0.5
 
-_GRPC_OPTIONS = (
-    # TF Serving takes messages of any size.
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    # Otherwise a second server on the same port starts without complaint and takes half of the requests.
-    ("grpc.so_reuseport", 0),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the server listens."""
+    """The TCP ports on which the server listens; None for a protocol that was switched off."""
 
-    grpc_port: int
-    rest_port: int
+    grpc_port: int | None
+    rest_port: int | None
 
 
 class ModelServer:
@@ -91,14 +81,12 @@ class ModelServer:
             allow_labels_for_unavailable=settings.allow_labels_for_unavailable,
         )
         core = ServingCore(self.models, self._inference_executor, self._metrics)
-        self._http = HttpServer(
-            RestAdapter(core, timeout_seconds=settings.rest_timeout_seconds).app(),
-            host=settings.host,
-            port=settings.rest_port,
-        )
+        app = RestAdapter(core, timeout_seconds=settings.rest_timeout_seconds, metrics_path=settings.metrics_path).app()
+        self._http = HttpServer(app, host=settings.host, port=settings.rest_port or 0)
         self._core = core
         self._health = HealthService(lambda: self.ready, (PREDICTION_SERVICE, MODEL_SERVICE))
-        self._grpc: grpc.aio.Server | None = None
+        self._grpc = GrpcServer(core, self._health, settings)
+        self._started = False
         self._config_watcher: ConfigWatcher | None = None
         self._draining = False
 
@@ -108,26 +96,20 @@ class ModelServer:
         return self.models.ready and not self._draining
 
     async def start(self) -> Ports:
-        """Listen on both ports and begin to load; returns before any model is available.
+        """Listen and begin to load; returns before any model is available.
 
         Raises:
             DarkroomError: an address cannot be bound.
         """
-        self._grpc = grpc.aio.server(options=_GRPC_OPTIONS)
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(self._core), self._grpc)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._core), self._grpc)
-        self._health.add_to(self._grpc)
-        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        grpc_port = await self._grpc.start()
+        rest_port = None
         try:
-            grpc_port = self._grpc.add_insecure_port(f"{host}:{self._settings.port}")
-        except RuntimeError as error:
-            raise DarkroomError(f"Cannot listen on {host}:{self._settings.port} for gRPC: {error}") from error
-        await self._grpc.start()
-        try:
-            rest_port = await self._http.start()
+            if self._settings.rest_port is not None:
+                rest_port = await self._http.start()
         except OSError as error:
             await self._grpc.stop(0)
             raise DarkroomError(error.strerror or str(error)) from error
+        self._started = True
         if self._batching is not None:
             self._batching.start()
         self.models.start()
@@ -140,7 +122,7 @@ class ModelServer:
 
     async def stop(self, drain_seconds: float | None = None) -> None:
         """Turn health to NOT_SERVING, take no new requests, finish those under way, unload, and return."""
-        if self._draining or self._grpc is None:
+        if self._draining or not self._started:
             return
         self._draining = True
         self._health.close()

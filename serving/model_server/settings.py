@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from serving.model_server.batching.settings import BatchingSettings
+from serving.model_server.tls import TlsSettings
+
+# PrometheusExporter::kPrometheusPath.
+METRICS_PATH = "/monitoring/prometheus/metrics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,12 @@ class ModelServerSettings:
         models: what is served.
         host: the address to listen on. The protocol has no authentication, so only this machine by default; TF Serving
             listens on all addresses.
-        port: gRPC; 0 takes a free one.
-        rest_port: HTTP; 0 takes a free one.
+        port: gRPC; 0 takes a free one, None listens on no port.
+        rest_port: HTTP; 0 takes a free one, None serves no REST.
+        grpc_socket_path: a Unix socket for gRPC.
+        grpc_channel_arguments: gRPC's own options, such as `grpc.max_connection_age_ms`.
+        tls: of gRPC, the socket included; None speaks plain text. As in TF Serving, REST has no TLS.
+        metrics_path: of the Prometheus metrics in REST; None serves none.
         poll_seconds: pause between looks at the file system; 0 looks once, at start, as TF Serving does.
         rest_timeout_seconds: how long a REST request may take (TF Serving's default is 30 s).
         inference_threads: requests that run at the same time; each may use all of TensorFlow's threads.
@@ -83,8 +91,12 @@ class ModelServerSettings:
 
     models: tuple[ModelSettings, ...]
     host: str = "127.0.0.1"
-    port: int = 8500
-    rest_port: int = 8501
+    port: int | None = 8500
+    rest_port: int | None = 8501
+    grpc_socket_path: Path | None = None
+    grpc_channel_arguments: Mapping[str, int | str] = field(default_factory=dict)
+    tls: TlsSettings | None = None
+    metrics_path: str | None = METRICS_PATH
     poll_seconds: float = 1.0
     rest_timeout_seconds: float = 30.0
     inference_threads: int = field(default_factory=lambda: max(4, 2 * (os.cpu_count() or 1)))
@@ -99,6 +111,10 @@ class ModelServerSettings:
     allow_labels_for_unavailable: bool = False
 
     def __post_init__(self) -> None:
+        if self.port is None and self.grpc_socket_path is None:
+            raise ValueError("The model server needs a port or a socket path for gRPC")
+        if self.metrics_path is not None and not self.metrics_path.startswith("/"):
+            raise ValueError(f"The path of the metrics must begin with a slash, not {self.metrics_path}")
         names = [model.name for model in self.models]
         if (not names and self.config_file is None) or len(set(names)) != len(names):
             raise ValueError(f"The model server needs models with different names, not {names}")
