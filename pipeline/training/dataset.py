@@ -121,6 +121,8 @@ def evaluation_batches(
     if _fits_in_cache(split, graph, section):
         examples = examples.cache()
     batches = examples.batch(section.batch_size, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    # Keras takes the end of data of unknown length for an accident, and says so.
+    batches = batches.apply(tf.data.experimental.assert_cardinality(math.ceil(split.size / section.batch_size)))
     return _shared_by_data(
         _map(batches, lambda raw, labels: (scale(raw, graph.spec, graph.statistics), form.encode(labels)))
     )
