@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import grpc
-from grpc_reflection.v1alpha import reflection
 
 from darkroom.errors import DarkroomError
-from serving import grpc_health
 from serving.grpc_health import HealthService
 from serving.model_server.core import ServingCore
-from serving.model_server.grpc_adapter import MODEL_SERVICE, PREDICTION_SERVICE, ModelService, PredictionService
+from serving.model_server.grpc_adapter import ModelService, PredictionService
+from serving.model_server.reflection import add_reflection
 from serving.model_server.settings import ModelServerSettings
 from serving.protos import model_service_pb2_grpc, prediction_service_pb2_grpc
 
@@ -43,9 +42,7 @@ class GrpcServer:
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(self._core), server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._core), server)
         self._health.add_to(server)
-        reflection.enable_server_reflection(
-            (PREDICTION_SERVICE, MODEL_SERVICE, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME), server
-        )
+        add_reflection(server)
         port = None
         if self._settings.port is not None:
             host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
