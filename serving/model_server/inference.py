@@ -66,7 +66,7 @@ async def classify(
     """Run a classification signature on tf.Examples.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for an unknown signature, one of another method, or empty input;
+        ServingError: INVALID_ARGUMENT for an unknown signature or empty input;
             FAILED_PRECONDITION when the signature lacks what Classify needs; or what the model raised.
     """
     response = classification_pb2.ClassificationResponse()
@@ -130,7 +130,7 @@ async def _classify_into(
     spec: model_pb2.ModelSpec,
     source: input_pb2.Input,
 ) -> None:
-    name, signature = _method_signature(runner, spec, CLASSIFY_METHOD, "classification")
+    name, signature = _example_signature(runner, spec, "classification")
     if len(signature.outputs) not in (1, 2):
         raise ServingError(Code.INVALID_ARGUMENT, f"Expected one or two output Tensors, found {len(signature.outputs)}")
     wanted = [output for output in (CLASSES, SCORES) if output in signature.outputs]
@@ -165,7 +165,7 @@ async def _classify_into(
 async def _regress_into(
     result: regression_pb2.RegressionResult, runner: Runner, spec: model_pb2.ModelSpec, source: input_pb2.Input
 ) -> None:
-    name, signature = _method_signature(runner, spec, REGRESS_METHOD, "regression")
+    name, signature = _example_signature(runner, spec, "regression")
     if len(signature.outputs) != 1:
         raise ServingError(Code.INVALID_ARGUMENT, "Expected one output Tensor.")
     if OUTPUTS not in signature.outputs:
@@ -194,19 +194,16 @@ async def _regress_into(
         result.regressions.add(value=value)
 
 
-def _method_signature(
-    runner: Runner, spec: model_pb2.ModelSpec, method: str, kind: str
-) -> tuple[str, meta_graph_pb2.SignatureDef]:
-    """The signature that a Classify or Regress request names, if it is of that method."""
+def _example_signature(runner: Runner, spec: model_pb2.ModelSpec, kind: str) -> tuple[str, meta_graph_pb2.SignatureDef]:
+    """The signature that a Classify or Regress request names, if it takes examples.
+
+    Its method name is not looked at: TensorFlow 2 writes `predict` for all (TF Serving's
+    `--enable_signature_method_name_check`, off by default).
+    """
     name = spec.signature_name or DEFAULT_SIGNATURE
     signature = runner.signatures.get(name)
     if signature is None:
         raise ServingError(Code.INVALID_ARGUMENT, f"No signature was found with the name: {name}")
-    if signature.method_name != method:
-        raise ServingError(
-            Code.INVALID_ARGUMENT,
-            f"Expected {kind} signature method_name to be {method}. Was: {signature.method_name}",
-        )
     if len(signature.inputs) != 1:
         raise ServingError(Code.INVALID_ARGUMENT, "Expected one input Tensor.")
     if INPUTS not in signature.inputs:

@@ -219,6 +219,7 @@ def export_generic(path: Path) -> Path:
     types: one input and output of each dtype, [N] each, named after it.
     special: `x` float [N] -> `y` = log(x), which gives NaN and infinities.
     slow: `seconds` float [] -> `slept`, after that many seconds of busy matrix products (for drain tests).
+    native_regress, native_classify: tf.Example with `x`, as TensorFlow 2 saves such signatures, without a method name.
     fail: `x` float [N] -> an InvalidArgument error from inside the graph when any x is negative.
     """
     import tensorflow as tf
@@ -267,8 +268,23 @@ def export_generic(path: Path) -> Path:
         with tf.control_dependencies([tf.debugging.assert_non_negative(x, message="x must not be negative")]):
             return {"x": tf.identity(x)}
 
+    def parse_x(examples: Any) -> Any:
+        return tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"]
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def native_regress(inputs: Any) -> dict[str, Any]:
+        return {"outputs": 2.0 * parse_x(inputs)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def native_classify(inputs: Any) -> dict[str, Any]:
+        x = parse_x(inputs)
+        classes = tf.tile(tf.constant([["a", "b"]]), [tf.shape(x)[0], 1])
+        return {"classes": classes, "scores": tf.concat([x, -x], axis=1)}
+
     functions = {
         "serving_default": serving_default,
+        "native_regress": native_regress,
+        "native_classify": native_classify,
         "echo": echo,
         "scalar": scalar,
         "no_batch": no_batch,

@@ -93,7 +93,7 @@ def test_multi_inference(server):
     [
         ([], grpc.StatusCode.INVALID_ARGUMENT),
         ([("regress_x_to_y", REGRESS_METHOD)] * 2, grpc.StatusCode.INVALID_ARGUMENT),
-        ([("regress_x_to_y", CLASSIFY_METHOD)], grpc.StatusCode.INVALID_ARGUMENT),
+        ([("regress_x_to_y", CLASSIFY_METHOD)], grpc.StatusCode.FAILED_PRECONDITION),
         ([("regress_x_to_y", "tensorflow/serving/predict")], grpc.StatusCode.UNIMPLEMENTED),
     ],
 )
@@ -109,11 +109,6 @@ def test_wrong_multi_inference(server, tasks, code):
         (regression(examples()), "Input is empty."),
         (regression(input_pb2.Input()), "Input is empty."),
         (regression(examples(1.0), "nope"), "No signature was found with the name: nope"),
-        (
-            regression(examples(1.0), ""),
-            "Expected regression signature method_name to be tensorflow/serving/regress. "
-            "Was: tensorflow/serving/predict",
-        ),
         (regression(examples(None)), "Feature: x (data type: float) is required but could not be found."),
     ],
 )
@@ -122,3 +117,37 @@ def test_wrong_regressions(server, message, words):
         server.predictions.Regress(message)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert words in caught.value.details()
+
+
+def test_a_signature_without_examples_is_a_failed_precondition(server):
+    with pytest.raises(grpc.RpcError) as caught:
+        server.predictions.Regress(regression(examples(1.0), ""))
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "No regression inputs found in SignatureDef" in caught.value.details()
+
+
+def test_signatures_of_tensorflow_2_need_no_method_name(server):
+    message = regression(examples(3.0))
+    message.model_spec.name = "generic"
+    message.model_spec.signature_name = "native_regress"
+    response = server.predictions.Regress(message)
+    assert [item.value for item in response.result.regressions] == [6.0]
+    body = {"signature_name": "native_classify", "examples": [{"x": 1.0}, {"x": 2.0}]}
+    answer = server.http.post("/v1/models/generic:classify", json=body)
+    assert answer.json() == {"results": [[["a", 1.0], ["b", -1.0]], [["a", 2.0], ["b", -2.0]]]}
+
+
+def test_multi_inference_answers_each_task(server):
+    message = inference_pb2.MultiInferenceRequest(input=examples(1.0, 2.0))
+    for signature, method in (("native_regress", REGRESS_METHOD), ("native_classify", CLASSIFY_METHOD)):
+        task = message.tasks.add(method_name=method)
+        task.model_spec.name = "generic"
+        task.model_spec.signature_name = signature
+    regressed, classified = server.predictions.MultiInference(message).results
+    assert [item.value for item in regressed.regression_result.regressions] == [2.0, 4.0]
+    assert regressed.model_spec.signature_name == "native_regress"
+    rows = classified.classification_result.classifications
+    assert [[(item.label, item.score) for item in row.classes] for row in rows] == [
+        [("a", 1.0), ("b", -1.0)],
+        [("a", 2.0), ("b", -2.0)],
+    ]

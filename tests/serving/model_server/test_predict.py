@@ -296,7 +296,7 @@ def test_contradicting_tensor_names_the_input(server):
             "/v1/models/half_plus_two:classify",
             b'{"examples": [{"x": 1.0}]}',
             400,
-            "Was: tensorflow/serving/predict",
+            "No classification inputs found in SignatureDef",
         ),
     ],
 )
