@@ -209,6 +209,41 @@ def export_tf1_half_plus_two(path: Path) -> Path:
     return Path(path)
 
 
+def export_tf1_classifier(path: Path) -> Path:
+    """A TF 1 SavedModel with a lookup table to initialise and the signatures of TF 1's builders.
+
+    classify: tf.Example with `x` float -> classes `negative`, `positive` and scores [-x, x].
+    regress: tf.Example with `x` float -> 3 x.
+    serving_default: `name` string [N] -> `number` int64 [N], from the table, -1 for an unknown name.
+    """
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        serialized = v1.placeholder(tf.string, [None], name="tf_example")
+        x = v1.parse_example(serialized, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"]
+        factor = v1.get_variable("factor", initializer=3.0, use_resource=False)
+        classes = tf.tile(tf.constant([["negative", "positive"]]), [tf.shape(x)[0], 1])
+        names = v1.placeholder(tf.string, [None], name="names")
+        keys, values = tf.constant(["one", "two"]), tf.constant([1, 2], tf.int64)
+        table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), -1)
+        signatures = v1.saved_model.signature_def_utils
+        session.run([v1.global_variables_initializer(), v1.tables_initializer()])
+        builder = v1.saved_model.Builder(str(path))
+        builder.add_meta_graph_and_variables(
+            session,
+            ["serve"],
+            {
+                "classify": signatures.classification_signature_def(serialized, classes, tf.concat([-x, x], axis=1)),
+                "regress": signatures.regression_signature_def(serialized, x * factor),
+                "serving_default": signatures.predict_signature_def({"name": names}, {"number": table.lookup(names)}),
+            },
+            main_op=v1.tables_initializer(),
+        )
+        builder.save()
+    return Path(path)
+
+
 def export_generic(path: Path) -> Path:
     """One model with many kinds of signature.
 

@@ -20,6 +20,7 @@ def model_store(tmp_path_factory) -> Callable[[str], Path]:
         "half_plus_two": models.export_half_plus_two,
         "half_plus_three": lambda path: models.export_half_plus_two(path, addend=3.0),
         "tf1_half_plus_two": models.export_tf1_half_plus_two,
+        "tf1_classifier": models.export_tf1_classifier,
         "generic": models.export_generic,
         "pets": models.export_darkroom_model,
     }
@@ -39,7 +40,7 @@ def server(tmp_path_factory, model_store) -> Iterator[RunningServer]:
     from serving.model_server.settings import ModelSettings
 
     base = tmp_path_factory.mktemp("base")
-    kinds = ("half_plus_two", "tf1_half_plus_two", "generic", "pets")
+    kinds = ("half_plus_two", "tf1_half_plus_two", "tf1_classifier", "generic", "pets")
     for kind in kinds:
         push(model_store(kind), base / kind, 123)
     settings = (ModelSettings(kind, base / kind, version_labels={"stable": 123, "gone": 9}) for kind in kinds)

@@ -151,3 +151,15 @@ def test_multi_inference_answers_each_task(server):
         [("a", 1.0), ("b", -1.0)],
         [("a", 2.0), ("b", -2.0)],
     ]
+
+
+def test_a_tf1_saved_model_classifies_regresses_and_looks_up_its_table(server):
+    def post(method, body):
+        return server.http.post(f"/v1/models/tf1_classifier:{method}", json=body).json()
+
+    rows = [{"x": 1.0}, {"x": -2.0}]
+    assert post("classify", {"signature_name": "classify", "examples": rows}) == {
+        "results": [[["negative", -1.0], ["positive", 1.0]], [["negative", 2.0], ["positive", -2.0]]]
+    }
+    assert post("regress", {"signature_name": "regress", "examples": rows}) == {"results": [3.0, -6.0]}
+    assert post("predict", {"instances": ["two", "one", "three"]}) == {"predictions": [2, 1, -1]}
