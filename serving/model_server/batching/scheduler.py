@@ -98,14 +98,19 @@ class BatchScheduler:
 
 
 class BatchQueue:
-    """The batches of one signature that wait for a thread."""
+    """The batches of one signature that wait for a thread.
+
+    A batch waits for its time to be up, as in TF Serving, but no longer than until it has as many requests as the one
+    before it: when all clients are in it, waiting gains nothing. A single client never waits after its first request.
+    """
 
     def __init__(self, scheduler: BatchScheduler, process: Callable[[Batch], None]) -> None:
         self.process = process
         self._scheduler = scheduler
         self._settings = scheduler.settings
         self._closed: deque[Batch] = deque()  # take no more tasks
-        self._filling: dict[BatchKey, Batch] = {}  # the oldest first
+        self._filling: dict[BatchKey, Batch] = {}
+        self._last_requests: int | None = None  # in the last batch that was taken
         self.running = 0  # batches in the scheduler's threads
 
     @property
@@ -142,6 +147,9 @@ class BatchQueue:
                     self._filling[key] = batch
                     ready += 1
                 batch.add(task)
+                if self._last_requests is not None and len(batch.tasks) >= self._last_requests:
+                    batch.due_at = task.enqueued_at
+                    ready += 1
                 if batch.size >= self._settings.batch_limit:
                     self._closed.append(self._filling.pop(key))
                     ready += 1
@@ -155,13 +163,17 @@ class BatchQueue:
         Returns:
             The batch, or the seconds until there is one, None when nothing is queued.
         """
-        oldest = next(iter(self._filling.values()), None)
-        is_due = oldest is not None and (at_once or oldest.due_at <= now)
-        if oldest is not None and is_due and (not self._closed or oldest.due_at < self._closed[0].due_at):
-            return self._filling.pop(oldest.key), None
-        if self._closed:
-            return self._closed.popleft(), None
-        return None, None if oldest is None else oldest.due_at - now
+        soonest = min(self._filling.values(), key=lambda batch: batch.due_at, default=None)
+        is_due = soonest is not None and (at_once or soonest.due_at <= now)
+        batch = None
+        if soonest is not None and is_due and (not self._closed or soonest.due_at < self._closed[0].due_at):
+            batch = self._filling.pop(soonest.key)
+        elif self._closed:
+            batch = self._closed.popleft()
+        if batch is not None:
+            self._last_requests = len(batch.tasks)
+            return batch, None
+        return None, None if soonest is None else soonest.due_at - now
 
     def _require_capacity(self, tasks: Sequence[Task], key: BatchKey) -> None:
         """Raise UNAVAILABLE in TF Serving's words (shared_batch_scheduler.h) when `tasks` need too many batches."""

@@ -140,6 +140,13 @@ def test_a_batch_that_does_not_fill_runs_when_its_time_is_up(start, recorder):
     assert recorder.sizes == [1]
 
 
+def test_a_batch_waits_for_no_more_requests_than_the_one_before_it_had(start, recorder):
+    server = start(max_batch_size=3, batch_timeout_micros=LONG)
+    assert ask_all(server, [[1.0], [2.0, 3.0]]) == [[2.0], [4.0, 6.0]]
+    assert ask_all(server, [[1.0], [2.0]]) == [[2.0], [4.0]]  # two requests again, though there is room
+    assert recorder.sizes == [3, 2]
+
+
 def test_requests_that_come_while_the_model_runs_become_one_batch(start, recorder):
     server = start(max_batch_size=100, num_batch_threads=1)
     recorder.gate.clear()
