@@ -132,7 +132,8 @@ def _from_domain(config: DarkroomConfig, reference: str) -> WeightsSource:
 
 
 def _check_architecture(config: DarkroomConfig, theirs: str, where: str) -> None:
-    if theirs != config.model.architecture:
+    # What a module of the user's own builds has no name to compare; shapes are compared when weights are loaded.
+    if theirs != config.model.architecture and config.model.module is None:
         raise ConfigurationError(
             f"model.weights {where} are those of {theirs}, but model.architecture is {config.model.architecture}"
         )

@@ -32,7 +32,7 @@ def model_description(
         "labels": list(facts.labels),
         "preprocessing": describe(graph),
         "training": {
-            "architecture": options.model.architecture,
+            "architecture": _architecture(options),
             "parameters": model.count_params(),
             "model": options.model.model_dump(mode="json"),
             "weights": options.weights.model_dump(mode="json", exclude_none=True) if options.weights else None,
@@ -60,6 +60,11 @@ def model_description(
         },
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _architecture(options: TrainerOptions) -> str:
+    own = options.own_code
+    return f"{own.module}.build_model" if own and "build_model" in own.hooks else options.model.architecture
 
 
 def _own_code(options: TrainerOptions) -> dict[str, Any] | None:

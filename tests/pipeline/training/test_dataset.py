@@ -64,7 +64,7 @@ def test_epochs_differ_in_order_and_repeat_with_the_seed(split, cache_megabytes)
 
 
 @CACHES
-@pytest.mark.parametrize(("epoch", "step"), [(1, 0), (1, 2), (2, 1)])
+@pytest.mark.parametrize(("epoch", "step"), [(1, 2), (2, 0)])
 def test_beginning_anywhere_gives_what_would_have_come_there(split, cache_megabytes, epoch, step):
     options = {"cache_megabytes": cache_megabytes} | AUGMENTED
     whole = batches(split, **options)

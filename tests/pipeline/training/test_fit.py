@@ -46,7 +46,7 @@ def train(splits, tmp_path):
         config = DarkroomConfig.model_validate(document).located_at(tmp_path)
         options = TrainerOptions.from_configuration(config, "0")
         graph = PreprocessingGraph(config.preprocessing)
-        result = fit(options, graph, *splits, FACTS)
+        result = fit(options, graph, *splits, facts=FACTS)
         return result, model_description(options, FACTS, graph, result)
 
     return run
@@ -123,6 +123,7 @@ def test_a_network_of_the_users_own(train):
     result, description = train(module=BUILD.format(units="n_classes", activation="softmax"))
     assert result.network.base.name == "base"
     assert description["training"]["own_code"]["functions"] == ["build_model"]
+    assert description["training"]["architecture"].endswith(".build_model")
 
 
 def test_logits_train_and_leave_as_probabilities(train):
