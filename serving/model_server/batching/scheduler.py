@@ -69,7 +69,6 @@ class BatchScheduler:
                     if self._closed and wait is None:
                         return
                     self.changed.wait(wait)
-                queue.running += 1
             try:
                 queue.process(batch)
             except Exception as error:  # noqa: BLE001 - the thread must live, and nobody may wait for ever
@@ -78,7 +77,7 @@ class BatchScheduler:
                     if not task.outputs.done():
                         task.outputs.set_exception(error)
             with self._idle:
-                queue.running -= 1
+                queue.done(batch)
                 if queue.idle:
                     self._idle.notify_all()
 
@@ -100,8 +99,9 @@ class BatchScheduler:
 class BatchQueue:
     """The batches of one signature that wait for a thread.
 
-    A batch waits for its time to be up, as in TF Serving, but no longer than until it has as many requests as the one
-    before it: when all clients are in it, waiting gains nothing. A single client never waits after its first request.
+    A batch waits for its time to be up, as in TF Serving, but no longer than until all clients can be in it: as many
+    requests as waited when the last batch was done, and as many as that one had. A single client never waits after its
+    first request.
     """
 
     def __init__(self, scheduler: BatchScheduler, process: Callable[[Batch], None]) -> None:
@@ -110,7 +110,7 @@ class BatchQueue:
         self._settings = scheduler.settings
         self._closed: deque[Batch] = deque()  # take no more tasks
         self._filling: dict[BatchKey, Batch] = {}
-        self._last_requests: int | None = None  # in the last batch that was taken
+        self._expected_requests: int | None = None  # nothing is known before the first batch
         self.running = 0  # batches in the scheduler's threads
 
     @property
@@ -147,7 +147,7 @@ class BatchQueue:
                     self._filling[key] = batch
                     ready += 1
                 batch.add(task)
-                if self._last_requests is not None and len(batch.tasks) >= self._last_requests:
+                if self._expected_requests is not None and len(batch.tasks) >= self._expected_requests:
                     batch.due_at = task.enqueued_at
                     ready += 1
                 if batch.size >= self._settings.batch_limit:
@@ -171,9 +171,15 @@ class BatchQueue:
         elif self._closed:
             batch = self._closed.popleft()
         if batch is not None:
-            self._last_requests = len(batch.tasks)
+            self.running += 1
             return batch, None
         return None, None if soonest is None else soonest.due_at - now
+
+    def done(self, batch: Batch) -> None:
+        """Note that a batch has run; with the scheduler's lock held."""
+        self.running -= 1
+        waiting = sum(len(other.tasks) for other in (*self._closed, *self._filling.values()))
+        self._expected_requests = len(batch.tasks) + waiting
 
     def _require_capacity(self, tasks: Sequence[Task], key: BatchKey) -> None:
         """Raise UNAVAILABLE in TF Serving's words (shared_batch_scheduler.h) when `tasks` need too many batches."""

@@ -140,7 +140,7 @@ def test_a_batch_that_does_not_fill_runs_when_its_time_is_up(start, recorder):
     assert recorder.sizes == [1]
 
 
-def test_a_batch_waits_for_no_more_requests_than_the_one_before_it_had(start, recorder):
+def test_a_batch_waits_for_no_more_requests_than_there_are_clients(start, recorder):
     server = start(max_batch_size=3, batch_timeout_micros=LONG)
     assert ask_all(server, [[1.0], [2.0, 3.0]]) == [[2.0], [4.0, 6.0]]
     assert ask_all(server, [[1.0], [2.0]]) == [[2.0], [4.0]]  # two requests again, though there is room
