@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import signal
 import statistics
 import subprocess
@@ -30,11 +29,11 @@ import grpc
 import grpc.aio
 import numpy as np
 import uvloop
+from support.results import ROOT, write_results
 
 from serving import tensors
 from serving.protos import get_model_status_pb2, model_service_pb2_grpc, predict_pb2
 
-ROOT = Path(__file__).resolve().parents[1]
 LEAST_GAIN = 3.0
 # Two runs of the same server differ by about as much.
 P50_TOLERANCE = 1.05
@@ -227,9 +226,6 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         ),
         "rounds": options.rounds,
         "seconds": options.seconds,
-        "cores": os.cpu_count(),
-        "load_average": os.getloadavg()[0],
-        "python": platform.python_version(),
     }
 
 
@@ -252,10 +248,8 @@ def main() -> int:
         )
     print(f"throughput at {options.clients} clients: {found['throughput_gain']:.2f} times (at least {LEAST_GAIN:g})")
     print(f"p50 with one client: {found['p50_ratio_one_client']:.2f} times (at most {P50_TOLERANCE:g})")
-    results = ROOT / "bench" / "results"
-    results.mkdir(exist_ok=True)
     suffix = "" if options.network == "mobilenet_v3_small" else f"_{options.network}"
-    (results / f"batching{suffix}.json").write_text(json.dumps(found, indent=2) + "\n")
+    write_results(f"batching{suffix}", found)
     missed = found["throughput_gain"] < LEAST_GAIN or found["p50_ratio_one_client"] > P50_TOLERANCE
     return 1 if missed else 0
 

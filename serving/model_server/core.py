@@ -118,7 +118,7 @@ class ServingCore:
         finally:
             elapsed = (time.monotonic() - start) * _MICROSECONDS
             self._metrics.request_count.add(name, status)
-            self._metrics.request_latency.observe(elapsed, name, call.api, call.entrypoint, status)
+            self._metrics.request_latency.observe(elapsed, name, call.api, call.entrypoint)
 
     def close(self) -> None:
         """Take no more requests. What runs in threads cannot be stopped and is not waited for."""

@@ -109,9 +109,7 @@ class ModelServerMetrics:
 
     def __init__(self) -> None:
         self.request_count = Counter("/tensorflow/serving/request_count", ("model_name", "status"))
-        self.request_latency = Histogram(
-            "/tensorflow/serving/request_latency", ("model_name", "API", "entrypoint", "status")
-        )
+        self.request_latency = Histogram("/tensorflow/serving/request_latency", ("model_name", "API", "entrypoint"))
         self.runtime_latency = Histogram("/tensorflow/serving/runtime_latency", ("model_name", "API", "runtime"))
         self.request_example_count_total = Counter("/tensorflow/serving/request_example_count_total", ("model",))
         self.request_example_counts = Histogram("/tensorflow/serving/request_example_counts", ("model",), COUNT_BUCKETS)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import time
+import zlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote
@@ -34,6 +35,9 @@ _log = logging.getLogger(__name__)
 
 # JSON of this size is read within tens of microseconds.
 _SMALL_BODY_BYTES = 4 * 1024
+
+# A few kilobytes can unpack to gigabytes; a batch of images as JSON is well below this.
+_MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 
 # The shapes of http_rest_api_util.cc: case-insensitive, names without slash and colon.
 _TARGET = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -78,7 +82,7 @@ class RestAdapter:
 
     async def _answer(self, request: Request, path: str) -> bytes:
         if request.method == "POST" and (match := _INFERENCE.fullmatch(path)):
-            body = await request.body()
+            body = await _body(request)
             method = match["method"].lower()
             return await self._until_disconnect(request, self._infer(method, _model_spec(match), body))
         if request.method == "GET" and (match := _STATUS.fullmatch(path)):
@@ -161,6 +165,29 @@ async def _regress(runner: Runner, spec: model_pb2.ModelSpec, body: bytes) -> tu
     request.model_spec.signature_name = parsed.signature_name
     response = await inference.regress(runner, request)
     return rest_json.render_regression(response.result), inference.example_count(request.input)
+
+
+async def _body(request: Request) -> bytes:
+    """The body, unpacked if it is compressed."""
+    body = await request.body()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding == "identity":
+        return body
+    if encoding != "gzip":
+        raise ServingError(Code.INVALID_ARGUMENT, f"Content-Encoding {encoding[:40]} is not supported, only gzip")
+    return await asyncio.to_thread(_gunzip, body)
+
+
+def _gunzip(body: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        unpacked = unpacker.decompress(body, _MAX_UNPACKED_BYTES)
+    except zlib.error as error:
+        raise ServingError(Code.INVALID_ARGUMENT, f"The body is not gzip: {error}") from error
+    if not unpacker.eof:
+        limit = f"is cut off, or holds more than {_MAX_UNPACKED_BYTES} bytes"
+        raise ServingError(Code.INVALID_ARGUMENT, f"The compressed body {limit}")
+    return unpacked
 
 
 def _model_spec(match: re.Match[str]) -> model_pb2.ModelSpec:

@@ -1,3 +1,4 @@
+import gzip
 import io
 
 import grpc
@@ -317,3 +318,25 @@ def test_a_passed_deadline_is_told_and_the_server_goes_on(server):
 
 def test_path_is_case_insensitive_and_decoded(server):
     assert server.http.post("/V1/Models/half%5Fplus_two:Predict", json={"instances": [1.0]}).status_code == 200
+
+
+def test_compressed_bodies_are_unpacked(server):
+    body = gzip.compress(b'{"instances": [1.0]}')
+    answer = server.http.post("/v1/models/half_plus_two:predict", content=body, headers={"content-encoding": "gzip"})
+    assert answer.json() == {"predictions": [2.5]}
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "error"),
+    [
+        (b"no gzip", "gzip", "The body is not gzip"),
+        (gzip.compress(b'{"instances": [1.0]}')[:-9], "gzip", "is cut off, or holds more than"),
+        (gzip.compress(bytes(300 * 1024 * 1024), 1), "gzip", "is cut off, or holds more than"),
+        (b"{}", "br", "Content-Encoding br is not supported"),
+    ],
+)
+def test_wrongly_compressed_bodies_are_refused(server, body, encoding, error):
+    headers = {"content-encoding": encoding}
+    answer = server.http.post("/v1/models/half_plus_two:predict", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert error in answer.json()["error"]
