@@ -216,7 +216,7 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return {
         "network": options.network,
         "clients": options.clients,
-        "parameters": parameters.read_text().split("\n"),
+        "parameters": " ".join(parameters.read_text().split()),
         "loads": {f"{name}_{count}": asdict(load) for (name, count), load in medians.items()},
         "throughput_gain": statistics.median(gains),
         "throughput_gains": gains,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -152,7 +153,12 @@ async def _answer(context: Any, work: Callable[[], Awaitable[_Response]]) -> _Re
 
 
 def _call(api: str, request: Any, context: Any) -> Call:
-    return Call(api, "GRPC", _deadline(context), small=request.ByteSize() <= _SMALL_REQUEST_BYTES)
+    small = request.ByteSize() <= _SMALL_REQUEST_BYTES
+    if small and api == "Predict":
+        # One value may stand for a whole tensor, so few bytes can still mean a large array.
+        shapes = (tensor.tensor_shape.dim for tensor in request.inputs.values())
+        small = all(math.prod(dim.size for dim in shape) <= _SMALL_REQUEST_BYTES for shape in shapes)
+    return Call(api, "GRPC", _deadline(context), small=small)
 
 
 def _deadline(context: Any) -> float | None:
