@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from darkroom.cli.model_server import command
@@ -120,3 +122,9 @@ def test_batching_without_a_file_has_tf_servings_defaults(tmp_path):
 def test_flags_that_do_not_fit_are_named(words, message):
     with pytest.raises(ConfigurationError, match=message):
         parse(*words.split())
+
+
+def test_every_flag_is_documented():
+    text = (Path(__file__).parents[3] / "docs" / "model-server.md").read_text()
+    flags = {option for parameter in command.params for option in parameter.opts if "_" not in option}
+    assert {flag for flag in flags if f"`{flag}`" not in text} == set()
