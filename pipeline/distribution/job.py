@@ -1,0 +1,33 @@
+"""What worker processes are to run."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Job(BaseModel):
+    """A function and its argument, in a form that any process can rebuild.
+
+    Attributes:
+        function: its import path, `package.module.name`.
+        argument: the one JSON object that it takes.
+        threads: cores for each worker's operations; 0 leaves them to TensorFlow.
+        workers_here: processes of this job on this machine, which share out its GPUs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    function: str
+    argument: dict[str, Any]
+    threads: int = 0
+    workers_here: int = 1
+
+    def load(self) -> Callable[[dict[str, Any]], None]:
+        """The function."""
+        module, _, name = self.function.rpartition(".")
+        function: Callable[[dict[str, Any]], None] = getattr(importlib.import_module(module), name)
+        return function
