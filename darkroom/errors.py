@@ -25,3 +25,9 @@ class NotBlessedError(DarkroomError):
     """The model was trained and evaluated, but did not pass its gate."""
 
     exit_code = 3
+
+
+class TrainingPausedError(DarkroomError):
+    """A training's session had its time; its state is saved, and the next run goes on from there."""
+
+    exit_code = 4

@@ -24,7 +24,7 @@ from pipeline.models.pixel_scaling import with_matching_scaling
 from pipeline.pusher.component import ModelPusher
 from pipeline.statistics.channel_statistics import SPEC_KEY
 from pipeline.statistics.tfdv_options import statistics_options
-from pipeline.training.options import OPTIONS_KEY, TrainerOptions
+from pipeline.training.options import OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
 
 # Beam runners whose workers are this process, or its children in the same environment.
 _LOCAL_RUNNERS = ("DirectRunner",)
@@ -64,7 +64,10 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
         schema=schema_gen.outputs["schema"],
         train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
-        custom_config={OPTIONS_KEY: options.model_dump_json()},
+        custom_config={
+            OPTIONS_KEY: options.model_dump_json(),
+            STATE_ROOT_KEY: os.path.join(config.pipeline_root, "training"),
+        },
     )
     baseline = Resolver(
         strategy_class=LatestBlessedModelStrategy,

@@ -21,12 +21,14 @@ class EpochProgress:
         epochs: the most that may run.
         metrics: by Keras's names: `loss`, `accuracy`, `val_loss`, `val_accuracy`.
         seconds: duration of this epoch.
+        phase: of the recipe.
     """
 
     epoch: int
     epochs: int
     metrics: dict[str, float]
     seconds: float
+    phase: str = ""
 
 
 class ProgressReporter(Protocol):
@@ -45,7 +47,8 @@ class LogReporter:
     def epoch(self, progress: EpochProgress) -> None:
         """Logs one line."""
         metrics = " ".join(f"{name}={value:.4f}" for name, value in progress.metrics.items())
-        _log.info("epoch %d/%d %s (%.1f s)", progress.epoch, progress.epochs, metrics, progress.seconds)
+        where = f"{progress.phase} epoch {progress.epoch}/{progress.epochs}".strip()
+        _log.info("%s %s (%.1f s)", where, metrics, progress.seconds)
 
     def note(self, text: str) -> None:
         """Logs one line."""

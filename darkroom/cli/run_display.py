@@ -66,7 +66,7 @@ class RunDisplay:
         """An epoch has ended."""
         metrics = progress.metrics
         text = (
-            f"epoch {progress.epoch:>3}/{progress.epochs}"
+            f"{progress.phase}  epoch {progress.epoch:>3}/{progress.epochs}"
             f"  loss {metrics['loss']:.4f}  accuracy {metrics['accuracy']:.4f}"
             f"  eval loss {metrics['val_loss']:.4f}  eval accuracy {metrics['val_accuracy']:.4f}"
             f"  {progress.seconds:.1f} s"

@@ -7,7 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from darkroom.configuration.augmentation_section import AugmentationSection
+from darkroom.configuration.checkpoint_section import CheckpointSection
 from darkroom.configuration.optimizer_section import OptimizerSection
+from darkroom.configuration.recipe_section import RecipeSection
 from darkroom.configuration.schedule_section import ScheduleSection
 from darkroom.configuration.section import Section
 
@@ -26,6 +28,7 @@ class EarlyStoppingSection(Section):
 class TrainingSection(Section):
     """How the model is fitted."""
 
+    recipe: RecipeSection = Field(default_factory=RecipeSection, description="The phases of the training.")
     epochs: Annotated[int, Field(ge=1)] = Field(default=30, description="Most epochs; early stopping may end sooner.")
     steps: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Most optimizer steps, in place of `epochs`; the last epoch may be a part of one."
@@ -55,6 +58,14 @@ class TrainingSection(Section):
     )
     early_stopping: EarlyStoppingSection | None = Field(
         default_factory=EarlyStoppingSection, description="Null trains all epochs."
+    )
+    checkpoint: CheckpointSection = Field(
+        default_factory=CheckpointSection, description="How a training survives being killed."
+    )
+    max_minutes: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="Time that one session of training may take; then it is saved and ends with exit code 4, and the "
+        "next run goes on.",
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
         default=0, description="Seed of weights, shuffling, augmentation and dropout."

@@ -4,54 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
-from darkroom.configuration.training_section import TrainingSection
 from darkroom.errors import ConfigurationError
 from pipeline.models.own_code import OwnCode
 from pipeline.progress import EpochProgress, reporter
-from pipeline.training.schedules import schedule_callbacks
+from pipeline.training.watching.resumable import Resumable
 
-# What early stopping and the plateau schedule watch.
-WATCHED_METRIC = "val_loss"
-GREATER_IS_BETTER = False
-
-
-def training_callbacks(
-    section: TrainingSection, own: OwnCode | None, *, epochs: int, steps: int
-) -> list[keras.callbacks.Callback]:
-    """All callbacks of a training, in the order in which Keras calls them.
-
-    Args:
-        section: early stopping, schedule, moving average.
-        own: the user's module, if any.
-        epochs: of the whole training.
-        steps: of the whole training.
-    """
-    found: list[keras.callbacks.Callback] = [StopAtStep(steps)]
-    if section.optimizer.ema_momentum is not None:
-        # Before early stopping, which keeps the weights it finds at the end of an epoch.
-        found.append(EvaluateMovingAverage())
-    found.append(ReportEpochs(epochs))
-    found += schedule_callbacks(section.schedule, WATCHED_METRIC, GREATER_IS_BETTER)
-    rule = section.early_stopping
-    if rule is not None:
-        found.append(
-            keras.callbacks.EarlyStopping(
-                monitor=WATCHED_METRIC, patience=rule.patience, min_delta=rule.min_delta, restore_best_weights=True
-            )
-        )
-    return found + _own_callbacks(own)
+# What the user's callbacks are told is watched.
+_WATCHED_METRIC = "val_loss"
+_GREATER_IS_BETTER = False
 
 
 class ReportEpochs(keras.callbacks.Callback):
-    """Passes each epoch's metrics to the progress reporter."""
+    """Passes each epoch's metrics to the progress reporter, counted within its phase."""
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, phase: str, offset: int, epochs: int) -> None:
         super().__init__()
-        self._epochs = epochs
+        self._phase, self._offset, self._epochs = phase, offset, epochs
         self._started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -61,7 +33,8 @@ class ReportEpochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Reports."""
         metrics = {name: float(value) for name, value in (logs or {}).items()}
-        reporter().epoch(EpochProgress(epoch + 1, self._epochs, metrics, time.monotonic() - self._started))
+        seconds = time.monotonic() - self._started
+        reporter().epoch(EpochProgress(epoch + 1 - self._offset, self._epochs, metrics, seconds, self._phase))
 
 
 class StopAtStep(keras.callbacks.Callback):
@@ -78,8 +51,10 @@ class StopAtStep(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-class EvaluateMovingAverage(keras.callbacks.SwapEMAWeights):
+class EvaluateMovingAverage(keras.callbacks.SwapEMAWeights, Resumable):
     """Puts the moving average of the weights in their place for evaluation, and at the end for good."""
+
+    key: ClassVar[str] = "moving_average"
 
     def __init__(self) -> None:
         super().__init__(swap_on_epoch=True)
@@ -90,14 +65,27 @@ class EvaluateMovingAverage(keras.callbacks.SwapEMAWeights):
         if self.model.stop_training and epoch != self.params["epochs"] - 1:
             self._finalize_ema_values()
 
+    def state(self) -> dict[str, Any]:
+        """Whether the averages are in the weights' place."""
+        return {"swapped": self._ema_weights_in_model}
 
-def _own_callbacks(own: OwnCode | None) -> list[keras.callbacks.Callback]:
+    def restore(self, state: dict[str, Any]) -> None:
+        """Puts that back."""
+        self._ema_weights_in_model = state["swapped"]
+
+
+def own_callbacks(own: OwnCode | None) -> tuple[keras.callbacks.Callback, ...]:
+    """What the user's `callbacks` gives.
+
+    Raises:
+        ConfigurationError: it gives something else than callbacks.
+    """
     hook: Callable[..., Any] | None = own.hook("callbacks") if own else None
     if own is None or hook is None:
-        return []
-    returned = hook(WATCHED_METRIC, GREATER_IS_BETTER)
+        return ()
+    returned = hook(_WATCHED_METRIC, _GREATER_IS_BETTER)
     if not isinstance(returned, Sequence) or not all(isinstance(one, keras.callbacks.Callback) for one in returned):
         raise ConfigurationError(
             f"{own.module}.callbacks must return a list of keras.callbacks.Callback, but returned {returned!r}"
         )
-    return list(returned)
+    return tuple(returned)

@@ -1,10 +1,9 @@
-"""Fitting: a network, batches, callbacks, and what came of it."""
+"""Fitting: a network, the phases of its recipe, and what came of it."""
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -16,13 +15,16 @@ from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.models.network import Network
 from pipeline.models.task import Task
 from pipeline.training.augmentation.augmenter import Augmenter
-from pipeline.training.callbacks import training_callbacks
+from pipeline.training.batches import Batches
+from pipeline.training.callbacks import own_callbacks
 from pipeline.training.compilation import compile_network, make_network
-from pipeline.training.dataset import LabelForm, evaluation_batches, steps_per_epoch, training_batches
+from pipeline.training.dataset import LabelForm
 from pipeline.training.losses import class_weight_vector, wants_one_hot
 from pipeline.training.options import TrainerOptions
-from pipeline.training.schedules import learning_rate
+from pipeline.training.recipes.plan import plan
+from pipeline.training.session import Session, Subject
 from pipeline.training.split_files import SplitFiles
+from pipeline.training.state.store import StateStore
 from preprocessing.graph import PreprocessingGraph
 
 
@@ -31,27 +33,29 @@ class FitResult:
     """What training did.
 
     Attributes:
-        network: with the weights of the best epoch.
+        network: with the weights of the last phase's best epoch.
         task: what it predicts.
+        phases: names of those that ran.
         epochs_run: how many epochs ran, the last one perhaps in part.
-        best_epoch: from 1; the one with the lowest eval loss.
-        history: Keras's history, a value for each epoch.
+        best_epoch: from 1; the one whose weights the network has.
+        history: a value of each metric for each epoch, over all phases.
         replicas: how many devices trained in sync.
-        seconds: duration of fitting.
+        seconds: duration of fitting, earlier sessions included.
     """
 
     network: Network
     task: Task
+    phases: tuple[str, ...]
     epochs_run: int
     best_epoch: int
-    history: dict[str, list[float]]
+    history: dict[str, list[Any]]
     replicas: int
     seconds: float
 
     def at_best(self, metric: str) -> float | None:
         """A metric at the best epoch; None if it was not measured."""
         values = self.history.get(metric)
-        return values[self.best_epoch - 1] if values else None
+        return float(values[self.best_epoch - 1]) if values else None
 
 
 def distribution_strategy(section: TrainingSection) -> tf.distribute.Strategy:
@@ -62,48 +66,53 @@ def distribution_strategy(section: TrainingSection) -> tf.distribute.Strategy:
 
 
 def fit(
-    options: TrainerOptions, graph: PreprocessingGraph, train: SplitFiles, evaluation: SplitFiles, facts: DatasetFacts
+    options: TrainerOptions,
+    graph: PreprocessingGraph,
+    train: SplitFiles,
+    evaluation: SplitFiles,
+    *,
+    facts: DatasetFacts,
+    store: StateStore | None = None,
 ) -> FitResult:
-    """Builds the network and fits it.
+    """Builds the network and trains it by its recipe; goes on where an earlier session with the same store ended.
+
+    Args:
+        options: what to train and how.
+        graph: the run's preprocessing.
+        train, evaluation: the splits.
+        facts: of the data set: labels and counts.
+        store: where the training's state is kept; None keeps none.
 
     Raises:
-        darkroom.errors.ConfigurationError: architecture, weights, the user's code or an option does not fit these
-            images or this task.
+        darkroom.errors.ConfigurationError: architecture, weights, the user's code, the recipe or an option does not fit
+            these images or this task.
+        darkroom.errors.TrainingPausedError: the session's time is up.
     """
     section, task, n_classes = options.training, Task.MULTICLASS, len(facts.labels)
     # Seeds Python, NumPy and TensorFlow: weights and dropout derive from it; order and augmentation have their own.
     keras.utils.set_random_seed(section.seed)
     if section.deterministic:
         tf.config.experimental.enable_op_determinism()
-    per_epoch = steps_per_epoch(train.size, section)
-    steps = section.steps or section.epochs * per_epoch
-    epochs = math.ceil(steps / per_epoch)
     strategy = distribution_strategy(section)
     with strategy.scope():
         network = make_network(options, task, n_classes)
-        rate = learning_rate(section.schedule, section.learning_rate, steps=steps, steps_per_epoch=per_epoch)
-        compile_network(network, options, task, rate)
+        phases = plan(section, network, train.size / n_classes)
+        # The loss tells in which form it wants its labels; each phase compiles anew.
+        compile_network(network, options, task, section.learning_rate)
     form = _label_form(network.model, section, facts)
     augmenter = Augmenter(section.augmentation, graph, n_classes, options.own_code)
-    start = time.monotonic()
-    history = network.model.fit(
-        training_batches(train, graph, section, augmenter, form, epochs=epochs),
-        validation_data=evaluation_batches(evaluation, graph, section, form),
-        epochs=epochs,
-        steps_per_epoch=per_epoch,
-        callbacks=training_callbacks(section, options.own_code, epochs=epochs, steps=steps),
-        verbose=0,
-    ).history
-    losses = history["val_loss"]
-    best = min(range(len(losses)), key=losses.__getitem__) if section.early_stopping else len(losses) - 1
+    batches = Batches(train, evaluation, graph, section, augmenter, form)
+    session = Session(Subject(network, task, options, batches, strategy, own_callbacks(options.own_code)), store)
+    session.run(phases)
     return FitResult(
         network=network,
         task=task,
-        epochs_run=len(losses),
-        best_epoch=best + 1,
-        history=history,
+        phases=tuple(phase.name for phase in phases),
+        epochs_run=session.history.epochs,
+        best_epoch=session.best_epoch + 1,
+        history=session.history.values,
         replicas=strategy.num_replicas_in_sync,
-        seconds=time.monotonic() - start,
+        seconds=session.clock.seconds(),
     )
 
 

@@ -13,6 +13,9 @@ from preprocessing.spec import PreprocessingSpec
 
 OPTIONS_KEY = "trainer_options"
 
+# The folder of the states of interrupted trainings.
+STATE_ROOT_KEY = "state_root"
+
 
 class TrainerOptions(BaseModel):
     """All that decides what the weights become; TFX trains anew exactly when it changes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from typing import Any
@@ -18,14 +19,17 @@ from pipeline.models.predictor import predictor, save_network
 from pipeline.statistics.channel_statistics import read_channel_statistics
 from pipeline.training.description import model_description
 from pipeline.training.fit import fit
-from pipeline.training.options import OPTIONS_KEY, TrainerOptions
+from pipeline.training.options import OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
 from pipeline.training.servable import ServableClassifier
 from pipeline.training.split_files import SplitFiles
+from pipeline.training.state.store import StateStore
 from pipeline.training.warmup import write_warmup_requests
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.saved import save_preprocessing
 
 PREPROCESSING_FOLDER = "preprocessing"
+
+_STATE_NAME_LENGTH = 16
 
 # Sizes of the warm-up batches: one image as most clients send it, and a few together.
 _WARMUP_BATCHES = (1, 4)
@@ -46,12 +50,29 @@ def run_fn(fn_args: Any) -> None:
     statistics = read_channel_statistics(tft.TFTransformOutput(fn_args.transform_output), options.preprocessing, sample)
     graph = PreprocessingGraph(options.preprocessing, statistics)
     save_preprocessing(graph, os.path.join(fn_args.model_run_dir, PREPROCESSING_FOLDER))
-    result = fit(options, graph, train, evaluation, facts)
+    store = _state_store(fn_args.custom_config.get(STATE_ROOT_KEY), options, facts, graph)
+    result = fit(options, graph, train, evaluation, facts=facts, store=store)
     description = model_description(options, facts, graph, result)
     model = result.network.model
     ServableClassifier(graph, predictor(model, result.task), facts.labels, description).save(fn_args.serving_model_dir)
     _write_assets(fn_args.serving_model_dir, model, description, evaluation)
     _write_json(os.path.join(fn_args.model_run_dir, "history.json"), result.history)
+    if store is not None:
+        store.clear()
+
+
+def _state_store(
+    root: str | None, options: TrainerOptions, facts: DatasetFacts, graph: PreprocessingGraph
+) -> StateStore | None:
+    """A folder that the next run finds again if it trains the same thing: TFX gives each run new ones of its own."""
+    if root is None:
+        return None
+    trained = options.model_dump(mode="json")
+    # How long a session may take and how often it saves changes nothing about what is trained.
+    for key in ("max_minutes", "checkpoint"):
+        trained["training"].pop(key)
+    subject = json.dumps([trained, facts.model_dump(mode="json"), graph.version], sort_keys=True)
+    return StateStore(os.path.join(root, hashlib.sha256(subject.encode()).hexdigest()[:_STATE_NAME_LENGTH]))
 
 
 def _examples_uri(train_pattern: str) -> str:

@@ -86,27 +86,3 @@ def learning_rate(
     else:
         schedule = keras.optimizers.schedules.CosineDecay(peak, max(steps - warmup, 1), alpha=section.final_share)
     return WarmUp(schedule, warmup) if warmup else schedule
-
-
-def schedule_callbacks(
-    section: ScheduleSection, metric: str, greater_is_better: bool
-) -> list[keras.callbacks.Callback]:
-    """What `plateau` needs.
-
-    Args:
-        section: which schedule.
-        metric: what is watched, such as `val_loss`.
-        greater_is_better: of that metric.
-    """
-    if section.name != "plateau":
-        return []
-    return [
-        keras.callbacks.ReduceLROnPlateau(
-            monitor=metric,
-            mode="max" if greater_is_better else "min",
-            factor=section.factor,
-            patience=section.patience,
-            min_delta=section.min_delta,
-            min_lr=section.min_learning_rate,
-        )
-    ]

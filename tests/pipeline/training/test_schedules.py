@@ -1,9 +1,8 @@
-import keras
 import pytest
 from pydantic import ValidationError
 
 from darkroom.configuration.schedule_section import ScheduleSection
-from pipeline.training.schedules import learning_rate, schedule_callbacks
+from pipeline.training.schedules import learning_rate
 
 
 def rates(steps=100, per_epoch=10, at=(0, 1, 10, 20, 99), **options):
@@ -45,13 +44,9 @@ def test_cosine_after_a_warm_up_still_ends_with_the_training():
     assert rates(name="cosine", warmup_epochs=2, at=(20, 60, 100)) == pytest.approx([0.1, 0.0505, 0.001])
 
 
-def test_a_plateau_is_a_callback_over_a_rate_that_can_be_set():
+def test_a_plateau_starts_from_a_rate_that_can_be_set():
     section = ScheduleSection(name="plateau", factor=0.2, patience=7)
     assert learning_rate(section, 0.1, steps=10, steps_per_epoch=5) == 0.1
-    [callback] = schedule_callbacks(section, "val_accuracy", greater_is_better=True)
-    assert isinstance(callback, keras.callbacks.ReduceLROnPlateau)
-    assert (callback.factor, callback.patience, callback.mode) == (0.2, 7, "max")
-    assert schedule_callbacks(ScheduleSection(), "val_loss", greater_is_better=False) == []
 
 
 @pytest.mark.parametrize(

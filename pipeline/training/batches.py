@@ -1,0 +1,55 @@
+"""The data of one training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from darkroom.configuration.training_section import TrainingSection
+from pipeline.training.augmentation.augmenter import Augmenter
+from pipeline.training.dataset import LabelForm, evaluation_batches, steps_per_epoch, training_batches
+from pipeline.training.split_files import SplitFiles
+from preprocessing.graph import PreprocessingGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Where batches come from and what is done to them.
+
+    Attributes:
+        train, evaluation: the splits.
+        graph: the run's preprocessing.
+        section: batch size, shuffling, cache, seed.
+        augmenter: from cached levels to the network's pixels.
+        form: of the labels.
+    """
+
+    train: SplitFiles
+    evaluation: SplitFiles
+    graph: PreprocessingGraph
+    section: TrainingSection
+    augmenter: Augmenter
+    form: LabelForm
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps in an epoch."""
+        return steps_per_epoch(self.train.size, self.section)
+
+    def of_training(self, first_epoch: int, end_epoch: int, first_step: int = 0) -> tf.data.Dataset:
+        """The batches from a position on, up to an epoch that is not included."""
+        return training_batches(
+            self.train,
+            self.graph,
+            self.section,
+            self.augmenter,
+            self.form,
+            epochs=end_epoch,
+            first_epoch=first_epoch,
+            first_step=first_step,
+        )
+
+    def of_evaluation(self) -> tf.data.Dataset:
+        """One pass over the eval split."""
+        return evaluation_batches(self.evaluation, self.graph, self.section, self.form)
