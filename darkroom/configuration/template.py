@@ -50,7 +50,7 @@ preprocessing:
   width: {side}
   channels: {channels}   # {colour}
   mode: pad            # pad keeps the whole image; or center_crop, stretch
-  scaling: standardize # with mean and deviation of the training images; or normalize, symmetric, none
+  # scaling: standardize   # with mean and deviation of the training images; pretrained weights bring their own
 
 model:
   name: {_quoted(name or _model_name(survey))}

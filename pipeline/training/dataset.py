@@ -128,6 +128,9 @@ def evaluation_batches(
     )
 
 
+# One batch is ready while the next is being made; more would only smooth what shuffling smooths already.
+_PREFETCHED_BATCHES = 2
+
 _GRAPH_SEED = 1
 
 # Further apart than any two seeds that people choose, so that no two trainings share an epoch's order.
@@ -161,5 +164,8 @@ def _map(dataset: tf.data.Dataset, function: Any) -> tf.data.Dataset:
 
 def _shared_by_data(dataset: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
+    # Autotuning costs more than it gives: when an iterator ends, it may sleep out its period, which starts at 10 ms and
+    # doubles up to a minute, and each evaluation ends one. Without it, AUTOTUNE means a call for each core.
+    options.autotune.enabled = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+    return dataset.with_options(options).prefetch(_PREFETCHED_BATCHES)
