@@ -42,8 +42,8 @@ class RecipeSection(Section):
         "head learns; `fine_tune`: the head first, then all layers; `progressive`: the head first, then one "
         "convolutional group more at a time, from the top, the stem last; `warm_start`: go on from a model of this "
         "name that exists; `domain_init`: a few epochs with strong dropout, then a full training from there. "
-        "`scratch`, `transfer`, `warm_start` and the second phase of `domain_init` take epochs, learning rate, schedule "
-        "and early stopping from `training`.",
+        "`scratch`, `transfer`, `warm_start` and the second phase of `domain_init` take epochs, learning rate, "
+        "schedule and early stopping from `training`.",
     )
     head_epochs: Epochs = Field(default=100, description="Most epochs in which the head learns alone.")
     head_learning_rate: Rate = Field(default=0.001, description="While the head learns alone.")

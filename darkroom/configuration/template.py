@@ -61,7 +61,8 @@ training:
   epochs: 30            # at most; early stopping usually ends sooner
   batch_size: 64
   learning_rate: 0.001
-  strategy: one_device  # or mirrored: all GPUs of this machine
+  distribution:
+    strategy: one_device  # or mirrored: all GPUs of this machine; or multi_worker, tpu
 
 # The gate: a model that does not pass is not pushed.
 evaluation:

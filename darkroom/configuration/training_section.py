@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from darkroom.configuration.augmentation_section import AugmentationSection
 from darkroom.configuration.checkpoint_section import CheckpointSection
+from darkroom.configuration.distribution_section import DistributionSection
 from darkroom.configuration.optimizer_section import OptimizerSection
 from darkroom.configuration.recipe_section import RecipeSection
 from darkroom.configuration.schedule_section import ScheduleSection
@@ -52,9 +53,16 @@ class TrainingSection(Section):
     augmentation: AugmentationSection = Field(
         default_factory=AugmentationSection, description="Random changes to the training images."
     )
-    strategy: Literal["one_device", "mirrored"] = Field(
-        default="one_device",
-        description="`mirrored` trains on all GPUs of the machine (tf.distribute.MirroredStrategy).",
+    distribution: DistributionSection = Field(
+        default_factory=DistributionSection, description="On which devices and machines it runs."
+    )
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        default="float32",
+        description="The `mixed_` ones compute in 16 bits and keep weights in 32, `mixed_float16` with its loss scaled. "
+        "The exported model computes in float32.",
+    )
+    jit_compile: bool | None = Field(
+        default=None, description="Compile the step with XLA. When not given, Keras decides: on one GPU, and nowhere else."
     )
     early_stopping: EarlyStoppingSection | None = Field(
         default_factory=EarlyStoppingSection, description="Null trains all epochs."
@@ -80,6 +88,15 @@ class TrainingSection(Section):
         default=1024,
         description="Preprocessed pixels are kept in memory after the first epoch when they take no more than this.",
     )
+
+    @model_validator(mode="after")
+    def _compiled_steps_exchange_nothing(self) -> Self:
+        if self.jit_compile and self.distribution.sync_batch_norm:
+            raise ValueError(
+                "jit_compile and distribution.sync_batch_norm exclude each other: XLA cannot compile the exchange between "
+                "replicas"
+            )
+        return self
 
     @model_validator(mode="after")
     def _batches_hold_whole_sets_of_copies(self) -> Self:
