@@ -58,11 +58,12 @@ class TrainingSection(Section):
     )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         default="float32",
-        description="The `mixed_` ones compute in 16 bits and keep weights in 32, `mixed_float16` with its loss scaled. "
+        description="The mixed ones compute in 16 bits and keep weights in 32, `mixed_float16` with a scaled loss. "
         "The exported model computes in float32.",
     )
     jit_compile: bool | None = Field(
-        default=None, description="Compile the step with XLA. When not given, Keras decides: on one GPU, and nowhere else."
+        default=None,
+        description="Compile the step with XLA. When not given, Keras decides: on one GPU, and nowhere else.",
     )
     early_stopping: EarlyStoppingSection | None = Field(
         default_factory=EarlyStoppingSection, description="Null trains all epochs."
@@ -93,8 +94,8 @@ class TrainingSection(Section):
     def _compiled_steps_exchange_nothing(self) -> Self:
         if self.jit_compile and self.distribution.sync_batch_norm:
             raise ValueError(
-                "jit_compile and distribution.sync_batch_norm exclude each other: XLA cannot compile the exchange between "
-                "replicas"
+                "jit_compile and distribution.sync_batch_norm exclude each other: XLA cannot compile the exchange "
+                "between replicas"
             )
         return self
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from darkroom.configuration.distribution_section import DistributionSection
 from darkroom.errors import ConfigurationError
 
 TF_CONFIG = "TF_CONFIG"
@@ -96,6 +97,23 @@ def cluster_from_environment(environment: Mapping[str, str] = os.environ) -> Clu
             f"TF_CONFIG makes this process {job} {index}, but its cluster has {tasks} of these; {_SHAPE}"
         )
     return Cluster(jobs, job, index)
+
+
+def clusters_to_start(section: DistributionSection) -> list[Cluster]:
+    """The places in the cluster of the processes that this machine has to start; one where no cluster is asked for.
+
+    Raises:
+        ConfigurationError: `multi_worker`, and nothing says who the workers are.
+    """
+    if section.strategy != "multi_worker" or section.workers is not None:
+        return local_clusters(section.workers or 1)
+    cluster = cluster_from_environment()
+    if cluster is None:
+        raise ConfigurationError(
+            "training.distribution.strategy is multi_worker, but neither training.distribution.workers says how many "
+            "processes to start here nor does TF_CONFIG in the environment name the workers"
+        )
+    return [cluster]
 
 
 def local_clusters(workers: int) -> list[Cluster]:

@@ -23,8 +23,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+import tensorflow as tf
+
+from darkroom.configuration.distribution_section import DistributionSection
 from darkroom.errors import DarkroomError
 from pipeline.distribution.cluster import TF_CONFIG, Cluster
 from pipeline.distribution.job import Job
@@ -194,6 +197,20 @@ class _Silent:
 
     def note(self, text: str) -> None:
         """Nothing."""
+
+
+def in_own_processes(section: DistributionSection) -> bool:
+    """Whether a strategy must be made before TensorFlow first computes, and so not in a pipeline's process."""
+    return section.strategy == "multi_worker" or section.virtual_devices is not None
+
+
+def job_for(function: str, argument: dict[str, Any], section: DistributionSection) -> Job:
+    """The job of `workers` processes on this machine, which share its cores where it has no GPUs."""
+    here = section.workers or 1
+    cores = os.cpu_count() or 1
+    on_cpu = not tf.config.list_physical_devices("GPU")
+    threads = max(cores // here, 1) if on_cpu and here > 1 else 0
+    return Job(function=function, argument=argument, threads=threads, workers_here=here)
 
 
 def run_job(job: Job, clusters: Sequence[Cluster]) -> None:

@@ -107,11 +107,16 @@ class ReplicaTraining:
         return tf.cast(loss, tf.float32), y_pred, tape.gradient(scaled, self.trainable_weights)
 
     def _average_statistics(self: Any, replica: Any) -> None:
-        statistics = [v for v in self.non_trainable_variables if tf.as_dtype(v.dtype).is_floating]
+        statistics = self._statistics()
         if statistics:
-            means = replica.all_reduce(_MEAN, [tf.identity(v.value) for v in statistics])
+            means = replica.all_reduce(_MEAN, [tf.identity(variable.value) for variable in statistics])
             for variable, mean in zip(statistics, means, strict=True):
                 variable.assign(mean)
+
+    def _statistics(self: Any) -> list[keras.Variable]:
+        """What layers that learn keep beside their weights. Frozen layers' weights are not among these."""
+        own = (variable for layer in self._flatten_layers() if layer.trainable for variable in _kept_by(layer))
+        return [variable for variable in own if tf.as_dtype(variable.dtype).is_floating]
 
     def make_train_function(self: Any, force: bool = False) -> Callable[..., Any]:
         """The step on all replicas."""
@@ -142,6 +147,11 @@ def _on_all_replicas(strategy: tf.distribute.Strategy, step: Callable[..., Any])
         return tf.nest.map_structure(lambda value: strategy.experimental_local_results(value)[0], per_replica)
 
     return run
+
+
+def _kept_by(layer: keras.layers.Layer) -> list[keras.Variable]:
+    kept: list[keras.Variable] = layer._non_trainable_variables
+    return kept
 
 
 def _spec_of_one_replica(spec: Any) -> Any:

@@ -8,6 +8,49 @@ import numpy as np
 import tensorflow as tf
 
 from darkroom.errors import DataError
+from pipeline.distribution.cluster import cluster_from_environment
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A process among those of a training.
+
+    Attributes:
+        replicas: over all workers together.
+        workers: processes, each with as many replicas.
+        worker: the number of this process, from 0.
+    """
+
+    replicas: int = 1
+    workers: int = 1
+    worker: int = 0
+
+    @property
+    def local_replicas(self) -> int:
+        """Replicas on this worker."""
+        return self.replicas // self.workers
+
+    def has(self, number: tf.Tensor) -> tf.Tensor:
+        """Whether one of all replicas' parts, step after step, is for a replica of this process."""
+        return number % self.replicas // self.local_replicas == self.worker
+
+    def position(self, number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Step, and where there are several replicas also the replica, of this process's part with a number."""
+        if self.replicas == 1:
+            return (number,)
+        return number // self.local_replicas, self.worker * self.local_replicas + number % self.local_replicas
+
+
+# One process with one device.
+ALONE = Place()
+
+
+def place_of(strategy: tf.distribute.Strategy) -> Place:
+    """This process's place under a strategy."""
+    cluster = cluster_from_environment()
+    if cluster is None or not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return Place(strategy.num_replicas_in_sync)
+    return Place(strategy.num_replicas_in_sync, cluster.size, cluster.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +64,7 @@ class Shares:
     Attributes:
         size: examples in one epoch.
         batch: examples in one step, over all replicas together.
-        replicas: over all workers together.
-        workers: processes, each with as many replicas.
-        worker: the number of this process, from 0.
+        place: this process among all.
 
     Raises:
         DataError: there is not enough for every replica.
@@ -31,55 +72,49 @@ class Shares:
 
     size: int
     batch: int
-    replicas: int = 1
-    workers: int = 1
-    worker: int = 0
+    place: Place = ALONE
 
     def __post_init__(self) -> None:
-        if self.replicas == 1:
+        replicas = self.place.replicas
+        if replicas == 1:
             return
-        if self.batch < 2 * self.replicas:
+        if self.batch < 2 * replicas:
             raise DataError(
-                f"training.batch_size gives {self.batch} images to a step, but {self.replicas} replicas share it and "
-                "need two each; raise it, or train on fewer devices"
+                f"training.batch_size gives {self.batch} images to a step, but {replicas} replicas share it and need "
+                "two each; raise it, or train on fewer devices"
             )
-        if self.size < self.replicas:
-            raise DataError(f"A split has {self.size} images, but {self.replicas} replicas need at least one each")
+        if self.size < replicas:
+            raise DataError(f"A split has {self.size} images, but {replicas} replicas need at least one each")
 
     @property
     def steps(self) -> int:
         """Steps in one epoch."""
         return -(-self.size // self.batch)
 
-    @property
-    def local_replicas(self) -> int:
-        """Replicas on this worker."""
-        return self.replicas // self.workers
-
     def of_worker(self, examples: tf.data.Dataset) -> tf.data.Dataset:
         """This worker's examples out of one epoch's, in their order; best called before they are decoded."""
-        if self.workers == 1:
+        if self.place.workers == 1:
             return examples
         numbered = _cut(examples, self.part_sizes().ravel()).enumerate()
-        mine = numbered.filter(lambda number, _: number % self.replicas // self.local_replicas == self.worker)
+        mine = numbered.filter(lambda number, _: self.place.has(number))
         return mine.map(lambda _, part: part).unbatch()
 
     def parts(self, examples: tf.data.Dataset) -> tf.data.Dataset:
         """This worker's examples of one epoch as batches: `local_replicas` of them for each step, in replica order."""
-        if self.replicas == 1:
+        if self.place.replicas == 1:
             return examples.batch(self.batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        first = self.worker * self.local_replicas
-        return _cut(examples, self.part_sizes()[:, first : first + self.local_replicas].ravel())
+        first = self.place.worker * self.place.local_replicas
+        return _cut(examples, self.part_sizes()[:, first : first + self.place.local_replicas].ravel())
 
     def part_sizes(self) -> np.ndarray:
         """Examples by step and replica, `[steps, replicas]` int64."""
         steps = np.full(self.steps, self.batch, np.int64)
         steps[-1] = self.size - self.batch * (self.steps - 1)
-        lacking = max(self.replicas - int(steps[-1]), 0)
+        lacking = max(self.place.replicas - int(steps[-1]), 0)
         if lacking:
             steps[-2:] += [-lacking, lacking]
-        each, left = np.divmod(steps[:, np.newaxis], self.replicas)
-        sizes: np.ndarray = each + (np.arange(self.replicas) < left)
+        each, left = np.divmod(steps[:, np.newaxis], self.place.replicas)
+        sizes: np.ndarray = each + (np.arange(self.place.replicas) < left)
         return sizes
 
 

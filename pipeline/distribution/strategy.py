@@ -70,8 +70,7 @@ def _multi_worker(section: DistributionSection) -> tf.distribute.Strategy:
     cluster = cluster_from_environment()
     if cluster is None:
         raise ConfigurationError(
-            "training.distribution.strategy is multi_worker, but neither training.distribution.workers says how many "
-            "processes to start here nor does TF_CONFIG in the environment name the workers"
+            "training.distribution.strategy is multi_worker, but no TF_CONFIG in the environment names the workers"
         )
     _watch_peers(cluster, section)
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from pathlib import Path
 
 import tensorflow as tf
 
@@ -23,9 +22,16 @@ _ORPHANED = 70
 
 def main(job_path: str) -> int:
     """Runs the job; the exit code."""
+    with tf.io.gfile.GFile(job_path) as file:
+        job = Job.model_validate_json(file.read())
+    descriptor = os.environ.pop(MESSAGES, None)
+    if descriptor is None:
+        # Started by another than Darkroom, such as a Kubernetes job, which looks after its processes itself.
+        _share_machine(job)
+        job.load()(job.argument)
+        return 0
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    job = Job.model_validate_json(Path(job_path).read_text(encoding="utf-8"))
-    with os.fdopen(int(os.environ.pop(MESSAGES)), "w", encoding="utf-8") as pipe:
+    with os.fdopen(int(descriptor), "w", encoding="utf-8") as pipe:
         messages = MessageWriter(pipe)
         try:
             _share_machine(job)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from darkroom.configuration.training_section import TrainingSection
+from pipeline.distribution.shares import ALONE, Place
 from pipeline.training.augmentation.augmenter import Augmenter
 from pipeline.training.dataset import LabelForm, evaluation_batches, steps_per_epoch, training_batches
 from pipeline.training.split_files import SplitFiles
@@ -23,6 +24,7 @@ class Batches:
         section: batch size, shuffling, cache, seed.
         augmenter: from cached levels to the network's pixels.
         form: of the labels.
+        place: this process's share of each batch.
     """
 
     train: SplitFiles
@@ -31,6 +33,7 @@ class Batches:
     section: TrainingSection
     augmenter: Augmenter
     form: LabelForm
+    place: Place = ALONE
 
     @property
     def per_epoch(self) -> int:
@@ -48,8 +51,9 @@ class Batches:
             epochs=end_epoch,
             first_epoch=first_epoch,
             first_step=first_step,
+            place=self.place,
         )
 
     def of_evaluation(self) -> tf.data.Dataset:
         """One pass over the eval split."""
-        return evaluation_batches(self.evaluation, self.graph, self.section, self.form)
+        return evaluation_batches(self.evaluation, self.graph, self.section, self.form, place=self.place)

@@ -59,6 +59,7 @@ def compile_network(
             optimizer=build_optimizer(options.training.optimizer, learning_rate),
             loss=loss,
             metrics=build_metrics(task, loss),
+            jit_compile="auto" if options.training.jit_compile is None else options.training.jit_compile,
         )
         return
     maker = f"{options.own_code.module}.compile_model" if options.own_code else ""

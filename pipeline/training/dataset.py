@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from darkroom.configuration.training_section import TrainingSection
 from pipeline import features
+from pipeline.distribution.shares import ALONE, Place, Shares
 from pipeline.training.augmentation.augmenter import Augmenter
 from pipeline.training.split_files import SplitFiles
 from preprocessing.graph import PreprocessingGraph, levels
@@ -64,6 +65,7 @@ def training_batches(
     epochs: int,
     first_epoch: int = 0,
     first_step: int = 0,
+    place: Place = ALONE,
 ) -> tf.data.Dataset:
     """The batches of all epochs in a row, `steps_per_epoch` each: `(pixels [N, H, W, C], labels[, weights [N]])`.
 
@@ -82,10 +84,12 @@ def training_batches(
         epochs: how many there are in the whole training.
         first_epoch: from 0.
         first_step: within the first epoch, from 0.
+        place: this process among those that train; it gets its replicas' parts of each batch, one after the other.
     """
     parse: Any = lambda record: _levels_and_label(record, graph)  # noqa: E731 - mapped in two places
     cached = _fits_in_cache(split, graph, section)
     examples = split.records()
+    shares = Shares(split.size, section.batch_size // section.augmentation.n_augmentation, place)
     if cached:
         examples = _map(examples, parse).cache()
 
@@ -97,15 +101,16 @@ def training_batches(
         shuffled = examples.shuffle(
             buffer, seed=tf.cast(section.seed, tf.int64) + epoch * _EPOCH_STRIDE, reshuffle_each_iteration=False
         )
-        decoded = shuffled if cached else _map(shuffled, parse)
-        images = section.batch_size // section.augmentation.n_augmentation
+        own = shares.of_worker(shuffled)
+        decoded = own if cached else _map(own, parse)
         skipped = tf.where(epoch == first_epoch, tf.constant(first_step, tf.int64), tf.constant(0, tf.int64))
-        numbered = decoded.batch(images, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).enumerate()
-        return _map(numbered.skip(skipped), lambda step, batch: _finished(epoch, step, *batch))
+        numbered = shares.parts(decoded).enumerate()
+        skipped *= place.local_replicas
+        return _map(numbered.skip(skipped), lambda number, batch: _finished(epoch, number, *batch))
 
-    def _finished(epoch: tf.Tensor, step: tf.Tensor, raw: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def _finished(epoch: tf.Tensor, number: tf.Tensor, raw: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
         seed = tf.constant([section.seed, 0], tf.int32)
-        for position in (epoch, step):
+        for position in (epoch, *place.position(number)):
             seed = tf.random.experimental.stateless_fold_in(seed, position)
         pixels, encoded = augmenter(raw, labels, seed, one_hot=form.one_hot)
         return (pixels, encoded) if form.weights is None else (pixels, encoded, form.weigh(encoded))
@@ -114,15 +119,16 @@ def training_batches(
 
 
 def evaluation_batches(
-    split: SplitFiles, graph: PreprocessingGraph, section: TrainingSection, form: LabelForm
+    split: SplitFiles, graph: PreprocessingGraph, section: TrainingSection, form: LabelForm, *, place: Place = ALONE
 ) -> tf.data.Dataset:
     """The batches of one pass, in the files' order, as they are: `(pixels [N, H, W, C], labels)`."""
-    examples = _map(split.records(), lambda record: _levels_and_label(record, graph))
+    shares = Shares(split.size, section.batch_size, place)
+    examples = _map(shares.of_worker(split.records()), lambda record: _levels_and_label(record, graph))
     if _fits_in_cache(split, graph, section):
         examples = examples.cache()
-    batches = examples.batch(section.batch_size, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    batches = shares.parts(examples)
     # Keras takes the end of data of unknown length for an accident, and says so.
-    batches = batches.apply(tf.data.experimental.assert_cardinality(math.ceil(split.size / section.batch_size)))
+    batches = batches.apply(tf.data.experimental.assert_cardinality(shares.steps * place.local_replicas))
     return _shared_by_data(
         _map(batches, lambda raw, labels: (scale(raw, graph.spec, graph.statistics), form.encode(labels)))
     )

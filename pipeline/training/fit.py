@@ -10,6 +10,10 @@ import tensorflow as tf
 
 from darkroom.configuration.training_section import TrainingSection
 from darkroom.errors import ConfigurationError
+from pipeline.distribution.batch_norm import synchronize_batch_norm
+from pipeline.distribution.precision import compute_in_float32, precision
+from pipeline.distribution.shares import place_of
+from pipeline.distribution.strategy import make_strategy
 from pipeline.features import TRAIN_SPLIT
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.models.network import Network
@@ -58,13 +62,6 @@ class FitResult:
         return float(values[self.best_epoch - 1]) if values else None
 
 
-def distribution_strategy(section: TrainingSection) -> tf.distribute.Strategy:
-    """The tf.distribute strategy that the configuration names."""
-    if section.strategy == "mirrored":
-        return tf.distribute.MirroredStrategy()
-    return tf.distribute.get_strategy()
-
-
 def fit(
     options: TrainerOptions,
     graph: PreprocessingGraph,
@@ -73,6 +70,7 @@ def fit(
     *,
     facts: DatasetFacts,
     store: StateStore | None = None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> FitResult:
     """Builds the network and trains it by its recipe; goes on where an earlier session with the same store ended.
 
@@ -82,6 +80,7 @@ def fit(
         train, evaluation: the splits.
         facts: of the data set: labels and counts.
         store: where the training's state is kept; None keeps none.
+        strategy: where it runs, if made before; `multi_worker` must be, before TensorFlow first computes.
 
     Raises:
         darkroom.errors.ConfigurationError: architecture, weights, the user's code, the recipe or an option does not fit
@@ -93,17 +92,20 @@ def fit(
     keras.utils.set_random_seed(section.seed)
     if section.deterministic:
         tf.config.experimental.enable_op_determinism()
-    strategy = distribution_strategy(section)
-    with strategy.scope():
+    strategy = strategy or make_strategy(section.distribution)
+    with strategy.scope(), precision(section.precision):
         network = make_network(options, task, n_classes)
+        if section.distribution.sync_batch_norm:
+            synchronize_batch_norm(network.model)
         phases = plan(section, network, train.size / n_classes)
         # The loss tells in which form it wants its labels; each phase compiles anew.
         compile_network(network, options, task, section.learning_rate)
     form = _label_form(network.model, section, facts)
     augmenter = Augmenter(section.augmentation, graph, n_classes, options.own_code)
-    batches = Batches(train, evaluation, graph, section, augmenter, form)
+    batches = Batches(train, evaluation, graph, section, augmenter, form, place_of(strategy))
     session = Session(Subject(network, task, options, batches, strategy, own_callbacks(options.own_code)), store)
     session.run(phases)
+    compute_in_float32(network.model)
     return FitResult(
         network=network,
         task=task,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -12,6 +14,10 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from pipeline import features
+from pipeline.distribution.cluster import clusters_to_start
+from pipeline.distribution.processes import in_own_processes, job_for, run_job
+from pipeline.distribution.shares import place_of
+from pipeline.distribution.strategy import make_strategy
 from pipeline.features import EVAL_SPLIT, TRAIN_SPLIT
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.model_description import DESCRIPTION_FILE, NETWORK_FILE
@@ -31,27 +37,53 @@ PREPROCESSING_FOLDER = "preprocessing"
 
 _STATE_NAME_LENGTH = 16
 
+# What is used of TFX's FnArgs.
+_ARGUMENTS = ("train_files", "eval_files", "transform_output", "serving_model_dir", "model_run_dir", "custom_config")
+
 # Sizes of the warm-up batches: one image as most clients send it, and a few together.
 _WARMUP_BATCHES = (1, 4)
 
 
 def run_fn(fn_args: Any) -> None:
-    """Trains and exports.
+    """Trains and exports, in this process or in those that `training.distribution` asks for.
 
     Args:
         fn_args: TFX's FnArgs: `train_files`, `eval_files`, `transform_output`, `serving_model_dir`, `model_run_dir`,
             `custom_config` with the options as JSON.
     """
-    options = TrainerOptions.model_validate_json(fn_args.custom_config[OPTIONS_KEY])
+    arguments = {name: getattr(fn_args, name) for name in _ARGUMENTS}
+    section = _options(arguments).training.distribution
+    if in_own_processes(section):
+        run_job(job_for("pipeline.training.run.train", arguments, section), clusters_to_start(section))
+    else:
+        train(arguments)
+
+
+def train(arguments: dict[str, Any]) -> None:
+    """Trains, and exports if this process is the chief.
+
+    Args:
+        arguments: the attributes of FnArgs that `run_fn` names, as JSON.
+    """
+    options = _options(arguments)
+    # Before anything that computes.
+    strategy = make_strategy(options.training.distribution)
+    chief = place_of(strategy).worker == 0
+    fn_args = SimpleNamespace(**arguments)
     facts = DatasetFacts.read(_examples_uri(fn_args.train_files[0]))
-    train = SplitFiles(tuple(fn_args.train_files), facts.split_size(TRAIN_SPLIT))
+    training = SplitFiles(tuple(fn_args.train_files), facts.split_size(TRAIN_SPLIT))
     evaluation = SplitFiles(tuple(fn_args.eval_files), facts.split_size(EVAL_SPLIT))
-    sample = next(iter(train.records().take(1))).numpy()
+    sample = next(iter(training.records().take(1))).numpy()
     statistics = read_channel_statistics(tft.TFTransformOutput(fn_args.transform_output), options.preprocessing, sample)
     graph = PreprocessingGraph(options.preprocessing, statistics)
-    save_preprocessing(graph, os.path.join(fn_args.model_run_dir, PREPROCESSING_FOLDER))
+    if chief:
+        save_preprocessing(graph, os.path.join(fn_args.model_run_dir, PREPROCESSING_FOLDER))
     store = _state_store(fn_args.custom_config.get(STATE_ROOT_KEY), options, facts, graph)
-    result = fit(options, graph, train, evaluation, facts=facts, store=store)
+    if store is not None and not chief:
+        store = dataclasses.replace(store, writes=False)
+    result = fit(options, graph, training, evaluation, facts=facts, store=store, strategy=strategy)
+    if not chief:
+        return
     description = model_description(options, facts, graph, result)
     model = result.network.model
     ServableClassifier(graph, predictor(model, result.task), facts.labels, description).save(fn_args.serving_model_dir)
@@ -59,6 +91,10 @@ def run_fn(fn_args: Any) -> None:
     _write_json(os.path.join(fn_args.model_run_dir, "history.json"), result.history)
     if store is not None:
         store.clear()
+
+
+def _options(arguments: dict[str, Any]) -> TrainerOptions:
+    return TrainerOptions.model_validate_json(arguments["custom_config"][OPTIONS_KEY])
 
 
 def _state_store(

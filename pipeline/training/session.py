@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from pipeline.distribution.distributed import distributed
+from pipeline.distribution.learning_rate_scaling import scaled_learning_rate
+from pipeline.distribution.replica_training import trained_in_replicas
 from pipeline.models.network import Network
 from pipeline.models.task import Task
 from pipeline.progress import reporter
@@ -106,7 +109,9 @@ class Session:
         steps = phase.steps or epochs * per_epoch
         with subject.strategy.scope():
             phase.prepare(subject.network, self._freezing)
-            rate = learning_rate(phase.schedule, phase.learning_rate, steps=steps, steps_per_epoch=per_epoch)
+            replicas = subject.strategy.num_replicas_in_sync
+            peak = scaled_learning_rate(self._section.distribution, phase.learning_rate, replicas)
+            rate = learning_rate(phase.schedule, peak, steps=steps, steps_per_epoch=per_epoch)
             compile_network(subject.network, subject.options, subject.task, rate)
         start = reached.position if reached else Position(number)
         best = BestEpoch(phase.watched, phase.patience, self._store, self.history) if phase.watched else None
@@ -134,21 +139,22 @@ class Session:
             )
 
     def _fit(self, first: int, end: int, first_step: int, callbacks: list[keras.callbacks.Callback]) -> None:
-        batches, model = self._subject.batches, self._subject.network.model
+        batches, model, strategy = self._subject.batches, self._subject.network.model, self._subject.strategy
         training = batches.of_training(first, end, first_step)
-        with self._subject.strategy.scope():
+        with strategy.scope():
             # Keras would make the metrics' and the optimizer's variables in the first step; a stored state needs them
             # before that.
             model._symbolic_build(data_batch=training.element_spec)
-        model.fit(
-            training,
-            validation_data=batches.of_evaluation(),
-            initial_epoch=first,
-            epochs=end,
-            steps_per_epoch=batches.per_epoch - first_step,
-            callbacks=callbacks,
-            verbose=0,
-        )
+        with trained_in_replicas(model, strategy, batch_size=self._section.batch_size):
+            model.fit(
+                distributed(training, strategy),
+                validation_data=distributed(batches.of_evaluation(), strategy),
+                initial_epoch=first,
+                epochs=end,
+                steps_per_epoch=batches.per_epoch - first_step,
+                callbacks=callbacks,
+                verbose=0,
+            )
 
     def _callbacks(
         self,
@@ -184,6 +190,7 @@ class Session:
                 # Keras ends each call of `fit` with the moving average as the weights, and the rest of an epoch is one.
                 within_epochs=self._section.optimizer.ema_momentum is None,
                 clock=self.clock,
+                strategy=self._subject.strategy,
             )
             if reached is not None:
                 saver.go_on_from(reached)

@@ -9,9 +9,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from darkroom.configuration.checkpoint_section import CheckpointSection
 from darkroom.errors import TrainingPausedError
+from pipeline.distribution.agreement import any_worker_says
 from pipeline.training.state.clock import Clock
 from pipeline.training.state.store import StateStore
 from pipeline.training.state.variables import is_metric, read_variables, write_variables
@@ -77,6 +79,7 @@ class StateSaver(keras.callbacks.Callback):
         offset: int,
         within_epochs: bool,
         clock: Clock,
+        strategy: tf.distribute.Strategy,
     ) -> None:
         """Takes what to save and when.
 
@@ -88,9 +91,11 @@ class StateSaver(keras.callbacks.Callback):
             offset: Keras's number of the phase's first epoch.
             within_epochs: whether a state between two epochs' ends can be gone on from.
             clock: the training's.
+            strategy: the training's; all its workers save and pause in the same step.
         """
         super().__init__()
         self._store, self._section, self._resumables = store, section, tuple(resumables)
+        self._strategy = strategy
         self._phase, self._offset, self._within_epochs, self._clock = phase, offset, within_epochs, clock
         self._epoch = self._step = self._unsaved_steps = 0
         self._saved_at = time.monotonic()
@@ -127,8 +132,8 @@ class StateSaver(keras.callbacks.Callback):
         self._unsaved_steps += 1
         if not self._within_epochs:
             return
-        over = self._clock.is_over()
-        if over or self._is_due():
+        over, due = any_worker_says(self._strategy, self._clock.is_over(), self._is_due())
+        if over or due:
             self._save(self._epoch - self._offset, self._step)
         if over:
             raise TrainingPausedError(self._paused())
@@ -144,7 +149,8 @@ class StateSaver(keras.callbacks.Callback):
             # The phase ends here, and its end is saved in a moment. A state before that would train on.
             return
         self._save(epoch + 1 - self._offset, 0)
-        if self._clock.is_over():
+        [over] = any_worker_says(self._strategy, self._clock.is_over())
+        if over:
             raise TrainingPausedError(self._paused())
 
     def _is_due(self) -> bool:

@@ -22,12 +22,16 @@ class StateStore:
 
     Attributes:
         folder: local path or URL of a TensorFlow file system.
+        writes: whether anything is changed in it; of several workers, the chief's store alone does.
     """
 
     folder: str
+    writes: bool = True
 
     def save(self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], name: str = _STATE_FILE) -> None:
         """Writes beside, then renames: a process that dies at any moment leaves the file before or the file after."""
+        if not self.writes:
+            return
         buffer = io.BytesIO()
         encoded = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         np.savez(buffer, **{_FACTS: encoded}, **arrays)  # type: ignore[arg-type]
@@ -49,7 +53,7 @@ class StateStore:
 
     def keep_only(self, names: set[str]) -> None:
         """Removes every other file but the state, also what a crash left half written."""
-        if not tf.io.gfile.isdir(self.folder):
+        if not self.writes or not tf.io.gfile.isdir(self.folder):
             return
         for name in tf.io.gfile.listdir(self.folder):
             if name not in names and name != _STATE_FILE:
@@ -57,5 +61,5 @@ class StateStore:
 
     def clear(self) -> None:
         """Removes everything."""
-        if tf.io.gfile.isdir(self.folder):
+        if self.writes and tf.io.gfile.isdir(self.folder):
             tf.io.gfile.rmtree(self.folder)

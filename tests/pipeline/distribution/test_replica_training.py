@@ -89,3 +89,14 @@ def test_the_model_is_itself_again_afterwards():
         assert type(model) is not kind
     assert type(model) is kind
     model.fit(np.zeros((4, 2)), np.zeros((4, 1)), verbose=0)
+
+
+@pytest.mark.parametrize(("trainable", "kept"), [(True, 2), (False, 0)])
+def test_frozen_layers_are_not_exchanged(trainable, kept):
+    norm = keras.layers.BatchNormalization(trainable=trainable)
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(3, trainable=False), norm, keras.layers.Dropout(0.5)]
+    )
+    model.compile("sgd", "mse")
+    with trained_in_replicas(model, TwoReplicas(), batch_size=4):
+        assert len(model._statistics()) == kept

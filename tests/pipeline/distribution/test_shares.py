@@ -6,14 +6,14 @@ import pytest
 import tensorflow as tf
 
 from darkroom.errors import DataError
-from pipeline.distribution.shares import Shares
+from pipeline.distribution.shares import Place, Shares
 
 
 def parts_by_worker(size, batch, workers, local):
     """Per worker, the parts of its replicas, step after step."""
     found = []
     for worker in range(workers):
-        shares = Shares(size, batch, workers * local, workers, worker)
+        shares = Shares(size, batch, Place(workers * local, workers, worker))
         examples = tf.data.Dataset.range(size)
         found.append([part.tolist() for part in shares.parts(shares.of_worker(examples)).as_numpy_iterator()])
     return found
@@ -39,16 +39,16 @@ def test_a_step_sees_what_one_device_would_see(workers, local):
 
 
 def test_parts_of_a_step_differ_by_one_at_most():
-    sizes = Shares(45, 16, 3, 3, 0).part_sizes()
+    sizes = Shares(45, 16, Place(3, 3)).part_sizes()
     assert sizes.tolist() == [[6, 5, 5], [6, 5, 5], [5, 4, 4]]
 
 
 def test_a_last_step_too_small_for_all_takes_from_the_one_before():
-    assert Shares(33, 16, 4, 2, 0).part_sizes().sum(axis=1).tolist() == [16, 13, 4]
+    assert Shares(33, 16, Place(4, 2)).part_sizes().sum(axis=1).tolist() == [16, 13, 4]
 
 
 def test_examples_with_several_parts_stay_together():
-    shares = Shares(5, 4, 2, 2, 1)
+    shares = Shares(5, 4, Place(2, 2, 1))
     examples = tf.data.Dataset.range(5).map(lambda number: (tf.strings.as_string(number), number))
     pairs = list(shares.of_worker(examples).as_numpy_iterator())
     assert pairs == [(b"2", 2), (b"4", 4)]
@@ -60,4 +60,4 @@ def test_examples_with_several_parts_stay_together():
 )
 def test_too_little_for_all_is_an_error(size, batch, message):
     with pytest.raises(DataError, match=message):
-        Shares(size, batch, 4, 2, 0)
+        Shares(size, batch, Place(4, 2))

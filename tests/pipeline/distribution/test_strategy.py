@@ -37,7 +37,7 @@ def test_a_cpu_is_not_split_once_tensorflow_computes():
 
 def test_several_workers_need_a_cluster(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    with pytest.raises(ConfigurationError, match=r"neither training\.distribution\.workers .* nor does TF_CONFIG"):
+    with pytest.raises(ConfigurationError, match="no TF_CONFIG in the environment"):
         strategy(strategy="multi_worker")
 
 

@@ -16,7 +16,7 @@ from darkroom.configuration.distribution_section import DistributionSection
 from darkroom.errors import DataError
 from pipeline.distribution.cluster import cluster_from_environment
 from pipeline.distribution.replica_training import trained_in_replicas
-from pipeline.distribution.shares import Shares
+from pipeline.distribution.shares import Shares, place_of
 from pipeline.distribution.strategy import make_strategy
 from pipeline.progress import EpochProgress, reporter
 
@@ -28,15 +28,15 @@ def train(argument: dict[str, Any]) -> None:
     """Trains and writes `<folder>/<name>-<worker>.json` and `.npz`; `fail` names the mishap of worker 1."""
     strategy = make_strategy(DistributionSection.model_validate(argument["section"]))
     cluster = cluster_from_environment()
-    workers, worker = (cluster.size, cluster.number) if cluster else (1, 0)
+    worker = cluster.number if cluster else 0
     keras.utils.set_random_seed(0)
-    shares = Shares(SIZE, BATCH, strategy.num_replicas_in_sync, workers, worker)
+    shares = Shares(SIZE, BATCH, place_of(strategy))
     with strategy.scope():
         model = _model(synchronized=strategy.num_replicas_in_sync > 1)
     mishap = argument.get("fail") if worker == 1 else None
     if mishap == "error":
         raise DataError("worker 1 has no data")
-    alone = shares.replicas == 1
+    alone = strategy.num_replicas_in_sync == 1
     with trained_in_replicas(model, strategy, batch_size=BATCH):
         history = model.fit(
             _batches(shares).repeat() if alone else _distributed(shares, strategy, endless=True),
