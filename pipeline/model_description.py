@@ -5,3 +5,6 @@ DESCRIPTION_FILE = "darkroom.json"
 
 # The network itself, as Keras saves it, without preprocessing and optimizer: what other models take weights from.
 NETWORK_FILE = "network.keras"
+
+# The optimizer's state at the end of training, where it was kept, for a warm start.
+OPTIMIZER_FILE = "optimizer.npz"

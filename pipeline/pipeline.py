@@ -15,6 +15,7 @@ from tfx.types import Channel, standard_artifacts
 
 import darkroom
 from darkroom.configuration import DarkroomConfig
+from darkroom.configuration.recipe_section import LATEST_BLESSED
 from darkroom.configuration.sections import BeamSection
 from pipeline.evaluation.eval_config import eval_config
 from pipeline.features import EVAL_SPLIT, TEST_SPLIT, TRAIN_SPLIT
@@ -57,11 +58,18 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
         custom_config={SPEC_KEY: config.preprocessing.model_dump_json()},
     )
     options = TrainerOptions.from_configuration(config, darkroom.__version__)
+    baseline = Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id("Baseline")
+    goes_on = config.training.recipe.name == "warm_start" and config.training.recipe.version == LATEST_BLESSED
     trainer = components.Trainer(
         run_fn="pipeline.training.run.run_fn",
         examples=examples,
         transform_graph=transform.outputs["transform_graph"],
         schema=schema_gen.outputs["schema"],
+        base_model=baseline.outputs["model"] if goes_on else None,
         train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
         custom_config={
@@ -69,11 +77,6 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
             STATE_ROOT_KEY: os.path.join(config.pipeline_root, "training"),
         },
     )
-    baseline = Resolver(
-        strategy_class=LatestBlessedModelStrategy,
-        model=Channel(type=standard_artifacts.Model),
-        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
-    ).with_id("Baseline")
     evaluator = components.Evaluator(
         examples=examples,
         example_splits=[TEST_SPLIT],

@@ -71,6 +71,16 @@ class TrainingSection(Section):
     checkpoint: CheckpointSection = Field(
         default_factory=CheckpointSection, description="How a training survives being killed."
     )
+    keep_optimizer: bool = Field(
+        default=False,
+        description="Export the optimizer's state with the model, for a warm start that goes on with it; it takes up "
+        "to twice the space of the weights.",
+    )
+    save_domain: str | None = Field(
+        default=None,
+        description="A folder in which the trained base is kept when training ends, for `model.weights: "
+        "domain:<folder>` in the next task on images of the same kind.",
+    )
     max_minutes: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
         description="Time that one session of training may take; then it is saved and ends with exit code 4, and the "

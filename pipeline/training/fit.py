@@ -29,6 +29,7 @@ from pipeline.training.recipes.plan import plan
 from pipeline.training.session import Session, Subject
 from pipeline.training.split_files import SplitFiles
 from pipeline.training.state.store import StateStore
+from pipeline.training.warm_start import take_weights
 from preprocessing.graph import PreprocessingGraph
 
 
@@ -95,6 +96,8 @@ def fit(
     strategy = strategy or make_strategy(section.distribution)
     with strategy.scope(), precision(section.precision):
         network = make_network(options, task, n_classes)
+        if options.starting is not None:
+            take_weights(network, options.starting, facts.labels)
         if section.distribution.sync_batch_norm:
             synchronize_batch_norm(network.model)
         phases = plan(section, network, train.size / n_classes)

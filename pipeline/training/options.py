@@ -9,6 +9,7 @@ from darkroom.configuration.model_section import ModelSection
 from darkroom.configuration.training_section import TrainingSection
 from pipeline.models.own_code import OwnCode, find_own_code
 from pipeline.models.weights_source import WeightsSource, find_weights
+from pipeline.training.warm_start import StartingModel, find_version
 from preprocessing.spec import PreprocessingSpec
 
 OPTIONS_KEY = "trainer_options"
@@ -25,6 +26,8 @@ class TrainerOptions(BaseModel):
         model, training: the sections of the configuration.
         weights: what the base starts from, found; None when it is drawn at random.
         own_code: the user's module, found; None when there is none.
+        starting: the version that a warm start goes on from; None for other recipes and the latest blessed model.
+        domain_folder: where the trained base is kept for the next task; None keeps none.
         darkroom_version: of the code.
     """
 
@@ -35,6 +38,8 @@ class TrainerOptions(BaseModel):
     training: TrainingSection
     weights: WeightsSource | None = None
     own_code: OwnCode | None = None
+    starting: StartingModel | None = None
+    domain_folder: str | None = None
     darkroom_version: str
 
     @classmethod
@@ -50,5 +55,7 @@ class TrainerOptions(BaseModel):
             training=config.training,
             weights=find_weights(config),
             own_code=find_own_code(config),
+            starting=find_version(config),
+            domain_folder=config.resolve(domain) if (domain := config.training.save_domain) else None,
             darkroom_version=darkroom_version,
         )

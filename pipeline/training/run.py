@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from darkroom.errors import ConfigurationError
 from pipeline import features
 from pipeline.distribution.cluster import clusters_to_start
 from pipeline.distribution.processes import in_own_processes, job_for, run_job
@@ -21,7 +23,10 @@ from pipeline.distribution.strategy import make_strategy
 from pipeline.features import EVAL_SPLIT, TRAIN_SPLIT
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.model_description import DESCRIPTION_FILE, NETWORK_FILE
+from pipeline.models.domain import Domain, save_domain
+from pipeline.models.network import Network
 from pipeline.models.predictor import predictor, save_network
+from pipeline.progress import reporter
 from pipeline.statistics.channel_statistics import read_channel_statistics
 from pipeline.training.description import model_description
 from pipeline.training.fit import fit
@@ -29,6 +34,7 @@ from pipeline.training.options import OPTIONS_KEY, STATE_ROOT_KEY, TrainerOption
 from pipeline.training.servable import ServableClassifier
 from pipeline.training.split_files import SplitFiles
 from pipeline.training.state.store import StateStore
+from pipeline.training.warm_start import StartingModel, read_starting_model, save_optimizer
 from pipeline.training.warmup import write_warmup_requests
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.saved import save_preprocessing
@@ -38,7 +44,15 @@ PREPROCESSING_FOLDER = "preprocessing"
 _STATE_NAME_LENGTH = 16
 
 # What is used of TFX's FnArgs.
-_ARGUMENTS = ("train_files", "eval_files", "transform_output", "serving_model_dir", "model_run_dir", "custom_config")
+_ARGUMENTS = (
+    "train_files",
+    "eval_files",
+    "transform_output",
+    "base_model",
+    "serving_model_dir",
+    "model_run_dir",
+    "custom_config",
+)
 
 # Sizes of the warm-up batches: one image as most clients send it, and a few together.
 _WARMUP_BATCHES = (1, 4)
@@ -48,8 +62,8 @@ def run_fn(fn_args: Any) -> None:
     """Trains and exports, in this process or in those that `training.distribution` asks for.
 
     Args:
-        fn_args: TFX's FnArgs: `train_files`, `eval_files`, `transform_output`, `serving_model_dir`, `model_run_dir`,
-            `custom_config` with the options as JSON.
+        fn_args: TFX's FnArgs: `train_files`, `eval_files`, `transform_output`, `base_model` (the latest blessed model,
+            for a warm start), `serving_model_dir`, `model_run_dir`, `custom_config` with the options as JSON.
     """
     arguments = {name: getattr(fn_args, name) for name in _ARGUMENTS}
     section = _options(arguments).training.distribution
@@ -78,6 +92,7 @@ def train(arguments: dict[str, Any]) -> None:
     graph = PreprocessingGraph(options.preprocessing, statistics)
     if chief:
         save_preprocessing(graph, os.path.join(fn_args.model_run_dir, PREPROCESSING_FOLDER))
+    options = options.model_copy(update={"starting": _starting_model(options, fn_args.base_model)})
     store = _state_store(fn_args.custom_config.get(STATE_ROOT_KEY), options, facts, graph)
     if store is not None and not chief:
         store = dataclasses.replace(store, writes=False)
@@ -89,6 +104,10 @@ def train(arguments: dict[str, Any]) -> None:
     ServableClassifier(graph, predictor(model, result.task), facts.labels, description).save(fn_args.serving_model_dir)
     _write_assets(fn_args.serving_model_dir, model, description, evaluation)
     _write_json(os.path.join(fn_args.model_run_dir, "history.json"), result.history)
+    if options.training.keep_optimizer:
+        save_optimizer(model, fn_args.serving_model_dir)
+    if options.domain_folder is not None:
+        _save_domain(options, facts, graph, result.network)
     if store is not None:
         store.clear()
 
@@ -109,6 +128,36 @@ def _state_store(
         trained["training"].pop(key)
     subject = json.dumps([trained, facts.model_dump(mode="json"), graph.version], sort_keys=True)
     return StateStore(os.path.join(root, hashlib.sha256(subject.encode()).hexdigest()[:_STATE_NAME_LENGTH]))
+
+
+def _starting_model(options: TrainerOptions, latest_blessed: str | None) -> StartingModel | None:
+    """What a warm start goes on from; None for other recipes, and for the first run of all."""
+    if options.training.recipe.name != "warm_start" or options.starting is not None:
+        return options.starting
+    if latest_blessed is None:
+        reporter().note("Warm start: there is no blessed model yet, so this training begins from scratch.")
+        return None
+    return read_starting_model(latest_blessed, "the latest blessed model")
+
+
+def _save_domain(options: TrainerOptions, facts: DatasetFacts, graph: PreprocessingGraph, network: Network) -> None:
+    """Keeps the base for the next task.
+
+    Raises:
+        ConfigurationError: the model has no base.
+    """
+    if network.base is None or options.domain_folder is None:
+        raise ConfigurationError(
+            "training.save_domain keeps the base, but the model has no layer named 'base'; name the part "
+            "below the head so"
+        )
+    domain = Domain(
+        architecture=options.model.architecture,
+        scaling=graph.spec.scaling,
+        preprocessing_version=graph.version,
+        labels=facts.labels,
+    )
+    save_domain(network.base, domain, Path(options.domain_folder))
 
 
 def _examples_uri(train_pattern: str) -> str:

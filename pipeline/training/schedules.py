@@ -38,6 +38,30 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable(package="darkroom")
+class Shifted(keras.optimizers.schedules.LearningRateSchedule):
+    """Another schedule, begun at a step other than zero."""
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, start: int) -> None:
+        """Takes the schedule, and the step at which it begins."""
+        super().__init__()
+        self.schedule = schedule
+        self.start = start
+
+    def __call__(self, step: Any) -> Any:
+        """The rate at a step; before the start that of the schedule's first."""
+        return self.schedule(ops.maximum(ops.cast(step, "float32") - self.start, 0.0))
+
+    def get_config(self) -> dict[str, Any]:
+        """For Keras's files."""
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "start": self.start}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Shifted:
+        """From Keras's files."""
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["start"])
+
+
+@keras.saving.register_keras_serializable(package="darkroom")
 class Constant(keras.optimizers.schedules.LearningRateSchedule):
     """One rate, for where a schedule is wanted."""
 
@@ -86,3 +110,10 @@ def learning_rate(
     else:
         schedule = keras.optimizers.schedules.CosineDecay(peak, max(steps - warmup, 1), alpha=section.final_share)
     return WarmUp(schedule, warmup) if warmup else schedule
+
+
+def shifted(
+    rate: float | keras.optimizers.schedules.LearningRateSchedule, start: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """The same rate for an optimizer whose step count does not begin at zero."""
+    return Shifted(rate, start) if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else rate

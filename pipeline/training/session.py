@@ -20,11 +20,12 @@ from pipeline.training.compilation import compile_network
 from pipeline.training.options import TrainerOptions
 from pipeline.training.recipes.freezing import Freezing
 from pipeline.training.recipes.phase import Phase
-from pipeline.training.schedules import learning_rate
+from pipeline.training.schedules import learning_rate, shifted
 from pipeline.training.state.clock import Clock
 from pipeline.training.state.saver import Position, SavedState, StateSaver, read_state, save_state
 from pipeline.training.state.store import StateStore
 from pipeline.training.state.variables import read_weights, write_weights
+from pipeline.training.warm_start import steps_before, take_optimizer_state
 from pipeline.training.watching.best_epoch import BestEpoch
 from pipeline.training.watching.history import History
 from pipeline.training.watching.plateau import Plateau
@@ -112,7 +113,12 @@ class Session:
             replicas = subject.strategy.num_replicas_in_sync
             peak = scaled_learning_rate(self._section.distribution, phase.learning_rate, replicas)
             rate = learning_rate(phase.schedule, peak, steps=steps, steps_per_epoch=per_epoch)
+            with_state = subject.options.starting if number == 0 and self._section.recipe.optimizer_state else None
+            if with_state is not None:
+                rate = shifted(rate, steps_before(with_state))
             compile_network(subject.network, subject.options, subject.task, rate)
+            if with_state is not None and reached is None:
+                take_optimizer_state(model, with_state)
         start = reached.position if reached else Position(number)
         best = BestEpoch(phase.watched, phase.patience, self._store, self.history) if phase.watched else None
         callbacks = self._callbacks(number, phase, offset, best, reached)
