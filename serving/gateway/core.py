@@ -8,15 +8,15 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-import numpy as np
-
 from serving import rest_json, tensors
 from serving.errors import Code, ServingError
 from serving.gateway.image_check import ImageChecker
-from serving.gateway.limits import Limiter
+from serving.gateway.image_fetcher import ImageFetcher
+from serving.gateway.labels import note_predicted, read_predictions
+from serving.gateway.limits import Buffer, Limiter
 from serving.gateway.metrics import GatewayMetrics
 from serving.gateway.pool import BackendPool
-from serving.gateway.prediction import ImagePrediction, ImagesAnswer, ScoredClass
+from serving.gateway.prediction import ImagesAnswer
 from serving.gateway.record import RequestRecord
 from serving.gateway.servables import Servables, ServableSignatures, signature_of
 from serving.gateway.settings import GatewaySettings
@@ -58,6 +58,7 @@ class GatewayCore:
         pool: BackendPool,
         servables: Servables,
         checker: ImageChecker,
+        fetcher: ImageFetcher,
         limiter: Limiter,
         metrics: GatewayMetrics,
     ) -> None:
@@ -66,63 +67,102 @@ class GatewayCore:
         self._pool = pool
         self._servables = servables
         self._checker = checker
+        self._fetcher = fetcher
         self._limiter = limiter
         self._metrics = metrics
 
     async def predict_images(
-        self, spec: model_pb2.ModelSpec, images: Sequence[bytes], *, top_k: int | None, record: RequestRecord
+        self, spec: model_pb2.ModelSpec, images: Sequence[bytes | str], *, top_k: int | None, record: RequestRecord
     ) -> ImagesAnswer:
         """Classify (or regress) encoded images.
 
         Args:
             spec: the model, and the version, label or signature where the client named one.
-            images: encoded, in any accepted format.
+            images: encoded, in any accepted format, or URLs of such.
             top_k: classes for each image, 1..min(K, 100); None gives the configured number, or K where that is less.
             record: of this request.
 
         Raises:
-            ServingError: INVALID_ARGUMENT for a refused image, a wrong top_k or signature; what the model server said.
+            ServingError: INVALID_ARGUMENT for a refused image, a wrong top_k or signature; PERMISSION_DENIED for a URL
+                that may not be fetched, FAILED_PRECONDITION for one that can't be; what the model server said.
         """
         self._note_target(record, spec)
-        if top_k is not None and not 1 <= top_k <= MAX_TOP_K:
-            raise ServingError(
-                Code.INVALID_ARGUMENT,
-                f"top_k must be from 1 to the model's number of classes and at most {MAX_TOP_K}, got {top_k}",
-            )
-
-        async def attempt(found: ServableSignatures) -> predict_pb2.PredictResponse:
-            signature = signature_of(found, spec.name, record.signature)
-            request = predict_pb2.PredictRequest(model_spec=spec)
-            tensor = request.inputs[self._image_input(found, signature, record)]
-            tensor.dtype = types_pb2.DT_STRING
-            tensor.tensor_shape.dim.add(size=len(images))
-            tensor.string_val.extend(images)
-            return await self._predict(request, images, record)
-
+        _check_top_k(top_k)
         with self._limiter.slot():
-            self._inspect(images, record)
-            response = await self._with_signatures(spec, attempt, record)
-            preprocessing_version = await self._preprocessing_version(record)
-        predictions = _read_predictions(response, top_k, self._settings.top_k, record)
-        record.timing_ms["total"] = record.elapsed_ms()
-        return ImagesAnswer(
-            model=spec.name,
-            version=record.answered_version,
-            preprocessing_version=preprocessing_version,
-            predictions=predictions,
-            timing_ms=dict(record.timing_ms),
-        )
+            response = await self._predict_encoded(spec, images, record)
+            return await self._labelled(response, top_k, record)
 
-    async def predict_json(self, spec: model_pb2.ModelSpec, body: bytes, record: RequestRecord) -> bytes:
+    async def predict_images_as_tensors(
+        self, spec: model_pb2.ModelSpec, images: Sequence[bytes | str], record: RequestRecord
+    ) -> bytes:
+        """The same question, answered in TF Serving's JSON: every output as it is, a row for each image.
+
+        Raises:
+            ServingError: as `predict_images`.
+        """
+        self._note_target(record, spec)
+        with self._limiter.slot():
+            response = await self._predict_encoded(spec, images, record)
+            return rest_json.render_predict(response.outputs, rest_json.RequestFormat.ROW)
+
+    async def predict_json(self, spec: model_pb2.ModelSpec, parsed: rest_json.JsonBody, record: RequestRecord) -> bytes:
         """Answer a Predict request in TF Serving's JSON, in the same JSON; images in it are checked.
 
         Raises:
             ServingError: as TF Serving answers, and INVALID_ARGUMENT for a refused image.
         """
-        request_format = rest_json.RequestFormat.ROW
+        with self._limiter.slot():
+            response, request_format = await self._predict_parsed(spec, parsed, record)
+            return rest_json.render_predict(response.outputs, request_format)
 
-        async def attempt(found: ServableSignatures) -> predict_pb2.PredictResponse:
-            nonlocal request_format
+    async def predict_json_labelled(
+        self, spec: model_pb2.ModelSpec, parsed: rest_json.JsonBody, *, top_k: int | None, record: RequestRecord
+    ) -> ImagesAnswer:
+        """Answer images in TF Serving's JSON as `predict_images` does.
+
+        Raises:
+            ServingError: as `predict_json`; FAILED_PRECONDITION when the answer isn't one for each image.
+        """
+        _check_top_k(top_k)
+        with self._limiter.slot():
+            response, _ = await self._predict_parsed(spec, parsed, record)
+            return await self._labelled(response, top_k, record)
+
+    async def _predict_encoded(
+        self, spec: model_pb2.ModelSpec, images: Sequence[bytes | str], record: RequestRecord
+    ) -> predict_pb2.PredictResponse:
+        with self._limiter.buffer() as buffer:
+            encoded = await self._fetched(images, buffer, record)
+
+            async def attempt(found: ServableSignatures) -> predict_pb2.PredictResponse:
+                signature = signature_of(found, spec.name, record.signature)
+                request = predict_pb2.PredictRequest(model_spec=spec)
+                tensor = request.inputs[self._image_input(found, signature, record)]
+                tensor.dtype = types_pb2.DT_STRING
+                tensor.tensor_shape.dim.add(size=len(encoded))
+                tensor.string_val.extend(encoded)
+                return await self._predict(request, encoded, record)
+
+            self._inspect(encoded, record)
+            return await self._with_signatures(spec, attempt, record)
+
+    async def _fetched(self, images: Sequence[bytes | str], buffer: Buffer, record: RequestRecord) -> list[bytes]:
+        """The images with those that are URLs fetched."""
+        self._checker.check_count(len(images))
+        urls = [self._fetcher.parse(image) for image in images if isinstance(image, str)]
+        if not urls:
+            return [image for image in images if isinstance(image, bytes)]
+        started = time.perf_counter()
+        fetched = iter(await self._fetcher.fetch(urls, buffer, record))
+        record.timing_ms["fetch"] = (time.perf_counter() - started) * 1000
+        return [image if isinstance(image, bytes) else next(fetched) for image in images]
+
+    async def _predict_parsed(
+        self, spec: model_pb2.ModelSpec, parsed: rest_json.JsonBody, record: RequestRecord
+    ) -> tuple[predict_pb2.PredictResponse, rest_json.RequestFormat]:
+        async def attempt(
+            found: ServableSignatures,
+        ) -> tuple[predict_pb2.PredictResponse, rest_json.RequestFormat]:
             signature = signature_of(found, spec.name, record.signature)
             inputs, request_format = rest_json.parse_predict(parsed, signature)
             request = predict_pb2.PredictRequest(model_spec=spec)
@@ -130,25 +170,36 @@ class GatewayCore:
                 request.inputs[name].CopyFrom(tensor)
             images = self._checker.images_of_predict(request)
             self._inspect(images, record)
-            return await self._predict(request, images, record)
+            return await self._predict(request, images, record), request_format
 
-        with self._limiter.slot():
-            parsed = rest_json.parse_body(body)
-            spec.signature_name = parsed.signature_name
-            self._note_target(record, spec)
-            response = await self._with_signatures(spec, attempt, record)
-            return rest_json.render_predict(response.outputs, request_format)
+        spec.signature_name = parsed.signature_name
+        self._note_target(record, spec)
+        return await self._with_signatures(spec, attempt, record)
 
-    async def classify_json(self, spec: model_pb2.ModelSpec, body: bytes, record: RequestRecord) -> bytes:
+    async def _labelled(
+        self, response: predict_pb2.PredictResponse, top_k: int | None, record: RequestRecord
+    ) -> ImagesAnswer:
+        preprocessing_version = await self._preprocessing_version(record)
+        predictions = read_predictions(response, top_k, self._settings.top_k, record)
+        record.timing_ms["total"] = record.elapsed_ms()
+        return ImagesAnswer(
+            model=record.model,
+            version=record.answered_version,
+            preprocessing_version=preprocessing_version,
+            predictions=predictions,
+            timing_ms=dict(record.timing_ms),
+        )
+
+    async def classify_json(
+        self, spec: model_pb2.ModelSpec, parsed: rest_json.JsonBody, record: RequestRecord
+    ) -> bytes:
         """TF Serving's JSON for Classify."""
-        parsed = rest_json.parse_body(body)
         spec.signature_name = parsed.signature_name
         request = classification_pb2.ClassificationRequest(model_spec=spec, input=rest_json.parse_examples(parsed))
         return rest_json.render_classification((await self.classify(request, record)).result)
 
-    async def regress_json(self, spec: model_pb2.ModelSpec, body: bytes, record: RequestRecord) -> bytes:
+    async def regress_json(self, spec: model_pb2.ModelSpec, parsed: rest_json.JsonBody, record: RequestRecord) -> bytes:
         """TF Serving's JSON for Regress."""
-        parsed = rest_json.parse_body(body)
         spec.signature_name = parsed.signature_name
         request = regression_pb2.RegressionRequest(model_spec=spec, input=rest_json.parse_examples(parsed))
         return rest_json.render_regression((await self.regress(request, record)).result)
@@ -233,7 +284,7 @@ class GatewayCore:
     ) -> predict_pb2.PredictResponse:
         response: predict_pb2.PredictResponse = await self._call("Predict", request, images, record)
         self._note_answer(request.model_spec, response.model_spec, record)
-        _note_predicted(response, record)
+        note_predicted(response, record)
         return response
 
     async def _with_signatures(
@@ -317,74 +368,9 @@ async def _in_time(lookup: Coroutine[Any, Any, _Answer], record: RequestRecord) 
         raise record.deadline_exceeded() from error
 
 
-def _note_predicted(response: predict_pb2.PredictResponse, record: RequestRecord) -> None:
-    """Keep each image's most probable class for the metrics, where the answer is a Darkroom model's."""
-    outputs = response.outputs
-    if not {"labels", "probabilities"} <= outputs.keys():
-        return
-    labels, probabilities = tensors.to_array(outputs["labels"]), tensors.to_array(outputs["probabilities"])
-    if labels.ndim != 2 or probabilities.ndim != 2 or not labels.size or not probabilities.size:
-        return
-    record.predicted = [
-        (_text(label), float(confidence))
-        for label, confidence in zip(labels[:, 0], probabilities.max(axis=1), strict=False)
-    ]
-
-
-def _read_predictions(
-    response: predict_pb2.PredictResponse, top_k: int | None, default_top_k: int, record: RequestRecord
-) -> tuple[ImagePrediction, ...]:
-    """The answer of a Darkroom model, image by image.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT for a top_k above the number of classes; FAILED_PRECONDITION when the model
-            answers with other outputs than a Darkroom model's.
-    """
-    outputs = response.outputs
-    count = len(record.images)
-    if "value" in outputs:
-        values = tensors.to_array(outputs["value"]).reshape(-1)
-        if len(values) == count:
-            return tuple(
-                ImagePrediction(image, (), float(value)) for image, value in zip(record.images, values, strict=True)
-            )
-    if {"probabilities", "class_ids", "labels"} <= outputs.keys():
-        probabilities = tensors.to_array(outputs["probabilities"])
-        class_ids = tensors.to_array(outputs["class_ids"])
-        labels = tensors.to_array(outputs["labels"])
-        same_rows = len(class_ids) == len(probabilities) == count
-        if probabilities.ndim == 2 and class_ids.ndim == 2 and class_ids.shape == labels.shape and same_rows:
-            offered = class_ids.shape[1]
-            if top_k is not None and top_k > offered:
-                raise ServingError(
-                    Code.INVALID_ARGUMENT,
-                    f"top_k must be from 1 to {offered} for model {record.model} version {record.answered_version} "
-                    f"({probabilities.shape[1]} classes), got {top_k}",
-                )
-            kept = min(top_k or default_top_k, offered)
-            confidences = np.take_along_axis(probabilities, class_ids, axis=1)
-            return tuple(
-                ImagePrediction(
-                    image,
-                    tuple(
-                        ScoredClass(_text(labels[row, rank]), int(class_ids[row, rank]), float(confidences[row, rank]))
-                        for rank in range(kept)
-                    ),
-                    None,
-                )
-                for row, image in enumerate(record.images)
-            )
-    shapes = ", ".join(
-        f"{name} {tensors.dtype_name(tensor.dtype)} {[dim.size for dim in tensor.tensor_shape.dim]}"
-        for name, tensor in sorted(outputs.items())
-    )
-    raise ServingError(
-        Code.FAILED_PRECONDITION,
-        f"model {record.model} version {record.answered_version} answers {count} images with {shapes or 'nothing'}, "
-        "not with Darkroom's probabilities, class_ids and labels, or value; send TF Serving's JSON or gRPC to get "
-        "these as they are",
-    )
-
-
-def _text(label: bytes) -> str:
-    return label.decode("utf-8", errors="replace")
+def _check_top_k(top_k: int | None) -> None:
+    if top_k is not None and not 1 <= top_k <= MAX_TOP_K:
+        raise ServingError(
+            Code.INVALID_ARGUMENT,
+            f"top_k must be from 1 to the model's number of classes and at most {MAX_TOP_K}, got {top_k}",
+        )

@@ -53,17 +53,24 @@ class ImageChecker:
         """Stop the threads; images that still wait are not verified any more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def check_count(self, count: int) -> None:
+        """Refuse more images than a request may have.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT that says the limit.
+        """
+        if count > self._max_images:
+            raise ServingError(
+                Code.INVALID_ARGUMENT, f"the request has {count} images; one request may have {self._max_images}"
+            )
+
     def inspect(self, images: Sequence[bytes], record: RequestRecord) -> None:
         """Read every image's header and note it in `record`.
 
         Raises:
             ServingError: INVALID_ARGUMENT for too many images; RefusedImageError for the first that breaks a rule.
         """
-        if len(images) > self._max_images:
-            raise ServingError(
-                Code.INVALID_ARGUMENT,
-                f"the request has {len(images)} images; one request may have {self._max_images}",
-            )
+        self.check_count(len(images))
         record.images.clear()
         record.image_bytes.clear()
         for index, image in enumerate(images):

@@ -15,6 +15,7 @@ from serving.gateway.core import GatewayCore
 from serving.gateway.grpc_service import build_grpc_server
 from serving.gateway.health import Health
 from serving.gateway.image_check import ImageChecker
+from serving.gateway.image_fetcher import ImageFetcher
 from serving.gateway.limits import Limiter
 from serving.gateway.metrics import GatewayMetrics
 from serving.gateway.pool import BackendPool
@@ -83,6 +84,7 @@ class Gateway:
         self._log = RequestLog(settings.log)
         self._pool = BackendPool(settings, model_name, self._metrics)
         self._checker = ImageChecker(settings)
+        self._fetcher = ImageFetcher(settings.image_urls, max_bytes=settings.limits.max_bytes)
         self._limiter = Limiter(settings)
         self._scope = RequestScope(self._metrics, self._log)
         servables = Servables(self._pool, self._metrics)
@@ -92,6 +94,7 @@ class Gateway:
             pool=self._pool,
             servables=servables,
             checker=self._checker,
+            fetcher=self._fetcher,
             limiter=self._limiter,
             metrics=self._metrics,
         )
@@ -172,6 +175,7 @@ class Gateway:
         if self.supervisor is not None:
             await self.supervisor.stop()
         await self._pool.close()
+        await self._fetcher.close()
         self._checker.close()
         self._log.close()
 

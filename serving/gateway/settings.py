@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.images.limits import ImageLimits
 
+_ALLOWED_HOST = r"^(\*\.)?([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$"
+
 
 class LogSettings(BaseModel):
     """What the gateway writes about the requests it answers."""
@@ -19,6 +21,25 @@ class LogSettings(BaseModel):
     )
     path: str | None = Field(
         default=None, description="File that the request log is appended to; without it, standard error."
+    )
+
+
+class ImageUrlSettings(BaseModel):
+    """Whether requests may name images by URL, and where those may lie. Private addresses never are allowed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allowed_hosts: tuple[Annotated[str, Field(pattern=_ALLOWED_HOST)], ...] = Field(
+        default=(),
+        description="Hosts that images may be fetched from: `images.example.org`, `*.example.org` for those below it, "
+        "with `:port` for another port than the usual one. Empty refuses every URL.",
+    )
+    allow_http: bool = Field(default=False, description="Fetch from http:// too, which anybody on the way can change.")
+    timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=5.0, description="Time in which an image must have arrived, redirects included."
+    )
+    max_redirects: Annotated[int, Field(ge=0, le=10)] = Field(
+        default=3, description="Redirects that are followed; each must lead to an allowed host."
     )
 
 
@@ -67,6 +88,9 @@ class GatewaySettings(BaseModel):
         default=2, description="Threads that verify images; each holds one decoded image at a time."
     )
     limits: ImageLimits = Field(default=ImageLimits(), description="Bounds on each image.")
+    image_urls: ImageUrlSettings = Field(
+        default=ImageUrlSettings(), description="Images that a request names by URL; off unless hosts are listed."
+    )
     max_images_per_request: Annotated[int, Field(ge=1)] = Field(default=64, description="Most images in one request.")
     # An image of the largest accepted size (32 MiB) as base64 inside JSON takes 43 MiB.
     max_request_bytes: Annotated[int, Field(ge=1024, le=2**31 - 1)] = Field(
