@@ -37,7 +37,8 @@ def model_description(
             "model": options.model.model_dump(mode="json"),
             "weights": options.weights.model_dump(mode="json", exclude_none=True) if options.weights else None,
             "own_code": _own_code(options),
-            "optimizer": type(model.optimizer).__name__,
+            # Under float16 the optimizer is inside the one that scales the loss.
+            "optimizer": type(getattr(model.optimizer, "inner_optimizer", model.optimizer)).__name__,
             "loss": describe_loss(model),
             "options": options.training.model_dump(mode="json"),
             "replicas": result.replicas,

@@ -83,6 +83,24 @@ def test_the_error_of_a_worker_is_raised_here():
         run_job(Job(function=f"{JOBS}.fail", argument={}), local_clusters(2))
 
 
+@pytest.mark.slow
+def test_a_chief_that_writes_for_long_is_not_left_alone(tmp_path):
+    """The other workers are done long before, longer than a heartbeat may be missing."""
+    section = {"strategy": "multi_worker", "heartbeat_seconds": 5}
+    argument = {"section": section, "seconds": 20, "file": str(tmp_path / "model")}
+    run_job(Job(function=f"{JOBS}.chief_lingers", argument=argument), local_clusters(2))
+    assert (tmp_path / "model").read_text() == "written"
+
+
+def test_a_worker_that_another_started_runs_its_job(tmp_path):
+    """As the pods of a Kubernetes job do, without standard input and with nobody to tell."""
+    job = Job(function=f"{JOBS}.write", argument={"file": str(tmp_path / "found"), "text": "here"})
+    (tmp_path / "job.json").write_text(job.model_dump_json())
+    command = (sys.executable, "-m", "pipeline.distribution.worker", str(tmp_path / "job.json"))
+    subprocess.run(command, check=True, cwd=ROOT, stdin=subprocess.DEVNULL)
+    assert (tmp_path / "found").read_text() == "here"
+
+
 def test_what_a_worker_said_is_in_the_error():
     with pytest.raises(WorkerFailedError, match=r"exit code 3(?s:.*)the last words"):
         run_job(Job(function=f"{JOBS}.speak_and_exit", argument={"code": 3}), local_clusters(1))
