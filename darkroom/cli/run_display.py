@@ -64,13 +64,11 @@ class RunDisplay:
 
     def epoch(self, progress: EpochProgress) -> None:
         """An epoch has ended."""
-        metrics = progress.metrics
-        text = (
-            f"{progress.phase}  epoch {progress.epoch:>3}/{progress.epochs}"
-            f"  loss {metrics['loss']:.4f}  accuracy {metrics['accuracy']:.4f}"
-            f"  eval loss {metrics['val_loss']:.4f}  eval accuracy {metrics['val_accuracy']:.4f}"
-            f"  {progress.seconds:.1f} s"
+        metrics = "".join(
+            f"  {name.replace('val_', 'eval ', 1).replace('_', ' ')} {value:.4f}"
+            for name, value in progress.metrics.items()
         )
+        text = f"{progress.phase}  epoch {progress.epoch:>3}/{progress.epochs}{metrics}  {progress.seconds:.1f} s"
         if self._live:
             self._live.update(Spinner("dots", f"{self._node}  {text}"))
         else:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from darkroom.configuration.metrics_section import WatchedName
 from darkroom.configuration.section import Section
 
 RecipeName = Literal["scratch", "transfer", "fine_tune", "progressive", "warm_start", "domain_init"]
@@ -25,6 +26,7 @@ _READERS: dict[str, frozenset[str]] = {
     "all_learning_rate": frozenset({"fine_tune", "progressive"}),
     "patience": frozenset({"fine_tune"}),
     "factor": frozenset({"fine_tune"}),
+    "metric": frozenset({"fine_tune"}),
     "group_epochs": frozenset({"progressive"}),
     "init_epochs": frozenset({"domain_init"}),
     "init_dropout": frozenset({"domain_init"}),
@@ -50,9 +52,12 @@ class RecipeSection(Section):
     head_dropout: Dropout = Field(default=0.75, description="Before the output layer, in place of `model.dropout`.")
     all_epochs: Epochs = Field(default=100, description="Of `fine_tune`: most epochs in which all layers learn.")
     all_learning_rate: Rate = Field(default=0.0003, description="Once layers of the base learn.")
+    metric: WatchedName = Field(
+        default="val_accuracy", description="Of `fine_tune`: what decides about learning rate, end and best epoch."
+    )
     patience: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
-        description="Of `fine_tune`: epochs without better eval accuracy after which the learning rate falls; after "
+        description="Of `fine_tune`: epochs without a better `metric` after which the learning rate falls; after "
         "three times as many a phase ends. Null: 5 below 200 training images for each class, 4 below 500, else 2.",
     )
     factor: Annotated[float, Field(gt=0, lt=1)] = Field(

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from darkroom.configuration.metrics_section import WatchedName
 from darkroom.configuration.section import Section
 
 ScheduleName = Literal["constant", "exponential", "inverse_time", "cosine", "plateau"]
@@ -18,7 +19,7 @@ class ScheduleSection(Section):
         default="cosine",
         description="`constant`; `exponential`: rate · decay_rate^(t / decay_epochs); `inverse_time`: rate / "
         "(1 + decay_rate · t / decay_epochs); `cosine`: down to `final_share` over the whole training; `plateau`: "
-        "times `factor` whenever the eval loss has not fallen for `patience` epochs.",
+        "times `factor` whenever `metric` has not got better for `patience` epochs.",
     )
     warmup_epochs: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="The rate first rises from zero along a line, for this long; not with `plateau`."
@@ -35,8 +36,12 @@ class ScheduleSection(Section):
     )
     factor: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.3, description="Of `plateau`.")
     patience: Annotated[int, Field(ge=1)] = Field(default=3, description="Of `plateau`, in epochs.")
+    metric: WatchedName | None = Field(
+        default=None,
+        description="Of `plateau`: what is watched, such as `val_loss`. Null: what early stopping watches.",
+    )
     min_delta: Annotated[float, Field(ge=0)] = Field(
-        default=0.001, description="Of `plateau`: the smallest fall in eval loss that counts as one."
+        default=0.001, description="Of `plateau`: the smallest change for the better that counts as one."
     )
     min_learning_rate: Annotated[float, Field(ge=0)] = Field(
         default=1e-6, description="Of `plateau`: it falls no lower."

@@ -9,21 +9,12 @@ from pydantic import Field, model_validator
 from darkroom.configuration.augmentation_section import AugmentationSection
 from darkroom.configuration.checkpoint_section import CheckpointSection
 from darkroom.configuration.distribution_section import DistributionSection
+from darkroom.configuration.early_stopping_section import EarlyStoppingSection
+from darkroom.configuration.metrics_section import MetricName, MetricOptionsSection, WatchedName
 from darkroom.configuration.optimizer_section import OptimizerSection
 from darkroom.configuration.recipe_section import RecipeSection
 from darkroom.configuration.schedule_section import ScheduleSection
 from darkroom.configuration.section import Section
-
-
-class EarlyStoppingSection(Section):
-    """Ends training when the eval split's loss no longer falls; the best epoch's weights are kept."""
-
-    patience: Annotated[int, Field(ge=1)] = Field(
-        default=5, description="Epochs without a lower eval loss before training ends."
-    )
-    min_delta: Annotated[float, Field(ge=0)] = Field(
-        default=0.001, description="The smallest fall in eval loss that counts as one."
-    )
 
 
 class TrainingSection(Section):
@@ -65,8 +56,21 @@ class TrainingSection(Section):
         default=None,
         description="Compile the step with XLA. When not given, Keras decides: on one GPU, and nowhere else.",
     )
+    metrics: tuple[MetricName, ...] = Field(
+        default=(),
+        description="What is measured on both splits in each epoch, besides the loss, the accuracy (or the mean "
+        "absolute error of a regression) and whatever a rule watches; docs/training.md lists the names.",
+    )
+    metric_options: MetricOptionsSection = Field(
+        default_factory=MetricOptionsSection, description="What some metrics need to know."
+    )
     early_stopping: EarlyStoppingSection | None = Field(
         default_factory=EarlyStoppingSection, description="Null trains all epochs."
+    )
+    best_metric: WatchedName | None = Field(
+        default=None,
+        description="Whose best epoch's weights are kept. Null: that of the metric that early stopping watches; "
+        "without early stopping the last epoch's.",
     )
     checkpoint: CheckpointSection = Field(
         default_factory=CheckpointSection, description="How a training survives being killed."

@@ -26,6 +26,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "augment": ("image", "label", "seed"),
     "random_transform": ("x", "seed"),
     "callbacks": ("metric", "greater_is_better"),
+    "score": ("y_true", "y_pred"),
 }
 
 

@@ -13,10 +13,6 @@ from pipeline.models.own_code import OwnCode
 from pipeline.progress import EpochProgress, reporter
 from pipeline.training.watching.resumable import Resumable
 
-# What the user's callbacks are told is watched.
-_WATCHED_METRIC = "val_loss"
-_GREATER_IS_BETTER = False
-
 
 class ReportEpochs(keras.callbacks.Callback):
     """Passes each epoch's metrics to the progress reporter, counted within its phase."""
@@ -74,8 +70,13 @@ class EvaluateMovingAverage(keras.callbacks.SwapEMAWeights, Resumable):
         self._ema_weights_in_model = state["swapped"]
 
 
-def own_callbacks(own: OwnCode | None) -> tuple[keras.callbacks.Callback, ...]:
+def own_callbacks(own: OwnCode | None, metric: str, greater_is_better: bool) -> tuple[keras.callbacks.Callback, ...]:
     """What the user's `callbacks` gives.
+
+    Args:
+        own: the user's module.
+        metric: what decides when training ends.
+        greater_is_better: whether it shall rise.
 
     Raises:
         ConfigurationError: it gives something else than callbacks.
@@ -83,7 +84,7 @@ def own_callbacks(own: OwnCode | None) -> tuple[keras.callbacks.Callback, ...]:
     hook: Callable[..., Any] | None = own.hook("callbacks") if own else None
     if own is None or hook is None:
         return ()
-    returned = hook(_WATCHED_METRIC, _GREATER_IS_BETTER)
+    returned = hook(metric, greater_is_better)
     if not isinstance(returned, Sequence) or not all(isinstance(one, keras.callbacks.Callback) for one in returned):
         raise ConfigurationError(
             f"{own.module}.callbacks must return a list of keras.callbacks.Callback, but returned {returned!r}"

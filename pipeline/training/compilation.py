@@ -9,7 +9,8 @@ from pipeline.models.network import Network, build_network, network_of
 from pipeline.models.output_check import check_loss, check_model
 from pipeline.models.task import Task
 from pipeline.models.weights import load_weights
-from pipeline.training.losses import build_loss, build_metrics
+from pipeline.training.losses import build_loss
+from pipeline.training.metrics.of_training import training_metrics
 from pipeline.training.optimizers import build_optimizer
 from pipeline.training.options import TrainerOptions
 
@@ -49,20 +50,24 @@ def compile_network(
     """Gives the network its optimizer, loss and metrics, by configuration or by the user's `compile_model`.
 
     Raises:
-        ConfigurationError: the loss does not fit the task and the last layer.
+        ConfigurationError: the loss does not fit the task and the last layer, or a metric the task.
     """
     hook = options.own_code.hook("compile_model") if options.own_code else None
     model = network.model
     if hook is None:
-        loss = build_loss(task, options.training, model)
         model.compile(
             optimizer=build_optimizer(options.training.optimizer, learning_rate),
-            loss=loss,
-            metrics=build_metrics(task, loss),
+            loss=build_loss(task, options.training, model),
+            metrics=training_metrics(task, options.training, model, options.own_code),
             jit_compile="auto" if options.training.jit_compile is None else options.training.jit_compile,
         )
         return
     maker = f"{options.own_code.module}.compile_model" if options.own_code else ""
+    if options.training.metrics:
+        raise ConfigurationError(
+            f"training.metrics lists {', '.join(options.training.metrics)}, but {maker} compiles the model with "
+            "metrics of its own; name them in one place"
+        )
     returned = hook(model)
     if returned is not None and returned is not model:
         raise ConfigurationError(f"{maker} must compile the model it is given and return it, or return nothing")

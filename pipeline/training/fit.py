@@ -25,6 +25,7 @@ from pipeline.training.compilation import compile_network, make_network
 from pipeline.training.dataset import LabelForm
 from pipeline.training.losses import class_weight_vector, wants_one_hot
 from pipeline.training.options import TrainerOptions
+from pipeline.training.recipes.phase import Watched
 from pipeline.training.recipes.plan import plan
 from pipeline.training.session import Session, Subject
 from pipeline.training.split_files import SplitFiles
@@ -106,7 +107,9 @@ def fit(
     form = _label_form(network.model, section, facts)
     augmenter = Augmenter(section.augmentation, graph, n_classes, options.own_code)
     batches = Batches(train, evaluation, graph, section, augmenter, form, place_of(strategy))
-    session = Session(Subject(network, task, options, batches, strategy, own_callbacks(options.own_code)), store)
+    watched = phases[0].watched or Watched("val_loss", greater_is_better=False)
+    own = own_callbacks(options.own_code, watched.metric, watched.greater_is_better)
+    session = Session(Subject(network, task, options, batches, strategy, own), store)
     session.run(phases)
     compute_in_float32(network.model)
     return FitResult(

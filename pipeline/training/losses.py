@@ -1,4 +1,4 @@
-"""Losses and metrics by task, and how much each class counts."""
+"""Losses by task, and how much each class counts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from pipeline.models.task import Task
 
 ClassWeights = Literal["balanced"] | Mapping[str, float] | None
 
-ACCURACY = "accuracy"
-
 _ONE_HOT_LOSSES = ("categorical_crossentropy", "categorical_focal_crossentropy")
 
 
@@ -31,17 +29,6 @@ def build_loss(task: Task, section: TrainingSection, model: keras.Model) -> kera
     if smoothing or section.augmentation.mixes_labels:
         return keras.losses.CategoricalCrossentropy(from_logits=logits, label_smoothing=smoothing)
     return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
-
-
-def build_metrics(task: Task, loss: keras.losses.Loss) -> list[keras.metrics.Metric]:
-    """The metrics that every training shows; accuracy by the form that labels have for this loss."""
-    if task is Task.REGRESSION:
-        return [keras.metrics.MeanAbsoluteError(name="mae")]
-    if isinstance(loss, keras.losses.BinaryCrossentropy):
-        return [keras.metrics.BinaryAccuracy(name=ACCURACY, threshold=0.0 if loss.from_logits else 0.5)]
-    if isinstance(loss, keras.losses.CategoricalCrossentropy):
-        return [keras.metrics.CategoricalAccuracy(name=ACCURACY)]
-    return [keras.metrics.SparseCategoricalAccuracy(name=ACCURACY)]
 
 
 def wants_one_hot(model: keras.Model) -> bool:

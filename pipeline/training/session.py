@@ -28,6 +28,7 @@ from pipeline.training.state.variables import read_weights, write_weights
 from pipeline.training.warm_start import steps_before, take_optimizer_state
 from pipeline.training.watching.best_epoch import BestEpoch
 from pipeline.training.watching.history import History
+from pipeline.training.watching.patience import Patience
 from pipeline.training.watching.plateau import Plateau
 from pipeline.training.watching.resumable import Resumable
 
@@ -120,7 +121,7 @@ class Session:
             if with_state is not None and reached is None:
                 take_optimizer_state(model, with_state)
         start = reached.position if reached else Position(number)
-        best = BestEpoch(phase.watched, phase.patience, self._store, self.history) if phase.watched else None
+        best = BestEpoch(phase.kept, self._store, self.history) if phase.kept else None
         callbacks = self._callbacks(number, phase, offset, best, reached)
         first, end = offset + start.epoch, offset + epochs
         if start.step:
@@ -180,6 +181,8 @@ class Session:
             resumables.append(Plateau(phase.schedule, phase.plateau_watched))
         if best is not None:
             resumables.append(best)
+        if phase.watched is not None and phase.patience is not None:
+            resumables.append(Patience(phase.watched, phase.patience))
         found: list[keras.callbacks.Callback] = []
         if phase.steps is not None:
             start = reached.position if reached else Position(number)

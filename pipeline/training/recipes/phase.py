@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from darkroom.configuration.schedule_section import ScheduleSection
 from darkroom.errors import ConfigurationError
@@ -29,6 +30,19 @@ class Watched:
     greater_is_better: bool
     min_delta: float = 0.0
 
+    def value_in(self, logs: Mapping[str, Any] | None) -> float:
+        """The metric among those of an epoch.
+
+        Raises:
+            ConfigurationError: it is not measured.
+        """
+        value = (logs or {}).get(self.metric)
+        if value is None:
+            raise ConfigurationError(
+                f"The metric {self.metric!r} is watched but not measured; there are {', '.join(logs or {})}"
+            )
+        return float(value)
+
     def is_better(self, value: float, best: float | None) -> bool:
         """Whether a value beats the best so far; NaN never does."""
         if best is None:
@@ -46,8 +60,10 @@ class Phase:
         epochs: the most that may run.
         learning_rate: the highest.
         schedule: the learning rate's course in this phase.
-        watched: decides which epoch's weights are kept at the end of the phase; None keeps the last one's.
+        watched: decides when the phase ends, and which epoch's weights are kept then; None keeps the last one's.
         patience: epochs without a better value after which the phase ends; None runs all epochs.
+        best: decides which epoch's weights are kept, in place of `watched`.
+        plateau: what a plateau schedule watches, in place of `watched`.
         learns: `all` layers, the `head`, or the head and this many convolutional groups, counted from the top.
         dropout: before the output layer; None leaves it as it was built.
         steps: the most that may run, in place of `epochs`; None runs whole epochs.
@@ -62,15 +78,22 @@ class Phase:
     learns: Literal["all", "head"] | int = "all"
     dropout: float | None = None
     steps: int | None = None
+    best: Watched | None = None
+    plateau: Watched | None = None
 
     def epochs_for(self, steps_per_epoch: int) -> int:
         """The most epochs that may run, the last one perhaps in part."""
         return self.epochs if self.steps is None else math.ceil(self.steps / steps_per_epoch)
 
     @property
+    def kept(self) -> Watched | None:
+        """What decides which epoch's weights are kept; None keeps the last one's."""
+        return self.best or self.watched
+
+    @property
     def plateau_watched(self) -> Watched:
-        """What a plateau schedule watches: the phase's own metric, with the schedule's smallest change."""
-        metric = self.watched or Watched("val_loss", greater_is_better=False)
+        """What a plateau schedule watches, with the schedule's smallest change."""
+        metric = self.plateau or self.watched or Watched("val_loss", greater_is_better=False)
         return replace(metric, min_delta=self.schedule.min_delta)
 
     def prepare(self, network: Network, freezing: Freezing) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from darkroom.configuration.recipe_section import RecipeSection
 from darkroom.configuration.schedule_section import ScheduleSection
 from darkroom.configuration.training_section import TrainingSection
 from darkroom.errors import ConfigurationError
 from pipeline.models.network import Network
+from pipeline.training.metrics.registry import greater_is_better
 from pipeline.training.recipes.phase import Phase, Watched
 
 _EVAL_LOSS = "val_loss"
-_EVAL_ACCURACY = "val_accuracy"
 
 # Small sets make noisy epochs: the fewer images a class has, the longer a fall of the learning rate waits.
 _PATIENCE_BY_IMAGES_PER_CLASS = ((200, 5), (500, 4))
@@ -35,9 +34,9 @@ def plan(section: TrainingSection, network: Network, images_per_class: float) ->
     if recipe.name == "transfer":
         return (_whole(section, "transfer", learns="head"),)
     if recipe.name == "fine_tune":
-        return _fine_tune(recipe, images_per_class)
+        return _fine_tune(section, images_per_class)
     if recipe.name == "progressive":
-        return _progressive(recipe, network)
+        return _progressive(section, network)
     if recipe.name == "domain_init":
         return (
             _constant("init", recipe.init_epochs, section.learning_rate, dropout=recipe.init_dropout),
@@ -54,6 +53,14 @@ def default_patience(images_per_class: float) -> int:
     return _PATIENCE_OF_LARGE_SETS
 
 
+def _watched(section: TrainingSection, metric: str, min_delta: float = 0.0) -> Watched:
+    return Watched(metric, greater_is_better(metric, section.metric_options), min_delta)
+
+
+def _best(section: TrainingSection) -> Watched | None:
+    return _watched(section, section.best_metric) if section.best_metric else None
+
+
 def _whole(section: TrainingSection, name: str, *, learns: str = "all", dropout: float | None = None) -> Phase:
     """A phase as `training` describes it."""
     rule = section.early_stopping
@@ -62,11 +69,13 @@ def _whole(section: TrainingSection, name: str, *, learns: str = "all", dropout:
         epochs=section.epochs,
         learning_rate=section.learning_rate,
         schedule=section.schedule,
-        watched=Watched(_EVAL_LOSS, greater_is_better=False, min_delta=rule.min_delta) if rule else None,
+        watched=_watched(section, rule.metric, rule.min_delta) if rule else None,
         patience=rule.patience if rule else None,
         learns="head" if learns == "head" else "all",
         dropout=dropout,
         steps=section.steps,
+        best=_best(section),
+        plateau=_watched(section, section.schedule.metric) if section.schedule.metric else None,
     )
 
 
@@ -84,24 +93,27 @@ def _constant(name: str, epochs: int, rate: float, learns: int | None = None, dr
     )
 
 
-def _fine_tune(recipe: RecipeSection, images_per_class: float) -> tuple[Phase, ...]:
+def _fine_tune(section: TrainingSection, images_per_class: float) -> tuple[Phase, ...]:
+    recipe = section.recipe
     patience = recipe.patience or default_patience(images_per_class)
     head = Phase(
         name="head",
         epochs=recipe.head_epochs,
         learning_rate=recipe.head_learning_rate,
         schedule=ScheduleSection(name="plateau", patience=patience, factor=recipe.factor, min_delta=0.0),
-        watched=Watched(_EVAL_ACCURACY, greater_is_better=True),
+        watched=_watched(section, recipe.metric),
         patience=_STOPS_AFTER_PATIENCES * patience,
         learns="head",
         dropout=recipe.head_dropout,
+        best=_best(section),
     )
     return head, replace(
         head, name="all", epochs=recipe.all_epochs, learning_rate=recipe.all_learning_rate, learns="all"
     )
 
 
-def _progressive(recipe: RecipeSection, network: Network) -> tuple[Phase, ...]:
+def _progressive(section: TrainingSection, network: Network) -> tuple[Phase, ...]:
+    recipe = section.recipe
     if not network.groups:
         raise ConfigurationError(
             "training.recipe progressive unfreezes convolutional groups, and those of a model of your own are not "
@@ -112,10 +124,11 @@ def _progressive(recipe: RecipeSection, network: Network) -> tuple[Phase, ...]:
         epochs=recipe.head_epochs,
         learning_rate=recipe.head_learning_rate,
         schedule=ScheduleSection(name="constant"),
-        watched=Watched(_EVAL_LOSS, greater_is_better=False),
+        watched=_watched(section, _EVAL_LOSS),
         patience=_STOPS_AFTER_PATIENCES,
         learns="head",
         dropout=recipe.head_dropout,
+        best=_best(section),
     )
     from_the_top = [group.name for group in reversed(network.groups)]
     return (

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from darkroom.errors import ConfigurationError
 from pipeline.training.recipes.phase import Watched
 from pipeline.training.state.store import StateStore
 from pipeline.training.watching.history import History
@@ -14,36 +13,32 @@ from pipeline.training.watching.resumable import Resumable
 
 
 class BestEpoch(Resumable):
-    """Remembers the weights after the epoch with the best value, and ends a phase that no longer gets better.
+    """Remembers the weights after the epoch with the best value.
 
     Attributes:
         best: the best value; None before the first.
         best_epoch: by Keras's number; None before the first.
         best_index: its place in the history.
-        waited: epochs since then.
     """
 
     key: ClassVar[str] = "best_epoch"
 
-    def __init__(self, watched: Watched, patience: int | None, store: StateStore | None, history: History) -> None:
+    def __init__(self, watched: Watched, store: StateStore | None, history: History) -> None:
         """Takes what to watch.
 
         Args:
             watched: the metric.
-            patience: epochs without a better value after which the phase ends; None never ends it.
             history: called before this one, so that the epoch is its last.
             store: where the best weights are kept for a start after a crash; None keeps them in memory alone.
         """
         super().__init__()
         self._watched = watched
-        self._patience = patience
         self._store = store
         self._history = history
         self._weights: list[np.ndarray] | None = None
         self.best: float | None = None
         self.best_epoch: int | None = None
         self.best_index: int | None = None
-        self.waited = 0
 
     @property
     def file(self) -> str | None:
@@ -56,21 +51,13 @@ class BestEpoch(Resumable):
         Raises:
             ConfigurationError: the metric is not measured.
         """
-        value = (logs or {}).get(self._watched.metric)
-        if value is None:
-            raise ConfigurationError(
-                f"The metric {self._watched.metric!r} is watched but not measured; there are {', '.join(logs or {})}"
-            )
-        if self._watched.is_better(float(value), self.best):
-            self.best, self.best_epoch, self.waited = float(value), epoch, 0
+        value = self._watched.value_in(logs)
+        if self._watched.is_better(value, self.best):
+            self.best, self.best_epoch = value, epoch
             self.best_index = self._history.epochs - 1
             self._weights = self.model.get_weights()
             if self._store is not None and self.file is not None:
                 self._store.save({f"{place:05}": array for place, array in enumerate(self._weights)}, {}, self.file)
-            return
-        self.waited += 1
-        if self._patience is not None and self.waited >= self._patience:
-            self.model.stop_training = True
 
     def put_back(self) -> None:
         """Gives the model the best epoch's weights; those it has stay when no epoch had a value."""
@@ -79,7 +66,7 @@ class BestEpoch(Resumable):
 
     def state(self) -> dict[str, Any]:
         """The best value, and where its weights are."""
-        return {"best": self.best, "best_epoch": self.best_epoch, "best_index": self.best_index, "waited": self.waited}
+        return {"best": self.best, "best_epoch": self.best_epoch, "best_index": self.best_index}
 
     def files(self) -> set[str]:
         """The file with the best weights."""
@@ -87,8 +74,7 @@ class BestEpoch(Resumable):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Reads the best weights again."""
-        self.best, self.best_epoch, self.waited = state["best"], state["best_epoch"], state["waited"]
-        self.best_index = state["best_index"]
+        self.best, self.best_epoch, self.best_index = state["best"], state["best_epoch"], state["best_index"]
         stored = self._store.load(self.file) if self._store is not None and self.file is not None else None
         if stored is not None:
             arrays, _ = stored

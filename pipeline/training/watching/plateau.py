@@ -24,10 +24,14 @@ class Plateau(Resumable):
         self._waited = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Compares, and lowers the rate."""
-        value = (logs or {}).get(self._watched.metric)
-        if value is None or self._watched.is_better(float(value), self._best):
-            self._best, self._waited = (self._best if value is None else float(value)), 0
+        """Compares, and lowers the rate.
+
+        Raises:
+            ConfigurationError: the metric is not measured.
+        """
+        value = self._watched.value_in(logs)
+        if self._watched.is_better(value, self._best):
+            self._best, self._waited = value, 0
             return
         self._waited += 1
         if self._waited >= self._section.patience:

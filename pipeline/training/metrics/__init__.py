@@ -1,0 +1,1 @@
+"""How good predictions are, measured while a network trains and is evaluated."""
