@@ -246,6 +246,18 @@ class GatewayCore:
         self._note_answer(request.model_spec, response.model_spec, record)
         return response
 
+    async def signatures(self, spec: model_pb2.ModelSpec, record: RequestRecord) -> ServableSignatures:
+        """A version's signatures, taken apart; those of the newest are asked for anew.
+
+        Raises:
+            ServingError: what the model server answered, such as NOT_FOUND.
+        """
+        self._note_target(record, spec, signature="")
+        found = await _in_time(self._servables.signatures(spec, fresh=not spec.HasField("version")), record)
+        record.answered_version = found.version
+        record.known_model = record.known_signature = True
+        return found
+
     async def status(
         self, request: get_model_status_pb2.GetModelStatusRequest, record: RequestRecord
     ) -> get_model_status_pb2.GetModelStatusResponse:

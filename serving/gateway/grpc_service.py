@@ -1,8 +1,7 @@
-"""TF Serving's gRPC services. Translates only; `core.py` decides."""
+"""gRPC: every service, TF Serving's here. Translates only; `core.py` decides."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -10,12 +9,13 @@ import grpc.aio
 
 from serving.errors import Code, ServingError
 from serving.gateway.core import GatewayCore
+from serving.gateway.grpc_call import GrpcCalls
 from serving.gateway.health import Health
-from serving.gateway.image_check import RefusedImageError
-from serving.gateway.limits import OverloadedError
-from serving.gateway.record import RequestRecord, allowed_seconds, request_id_from
+from serving.gateway.record import RequestRecord
 from serving.gateway.scope import RequestScope
 from serving.gateway.settings import GatewaySettings
+from serving.gateway.v2 import grpc_service as v2
+from serving.gateway.v2.inference import OpenInference
 from serving.grpc_health import HealthService
 from serving.protos import (
     classification_pb2,
@@ -29,64 +29,13 @@ from serving.protos import (
     regression_pb2,
 )
 
-_HEALTH_SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
-
-_STATUS = {status.value[0]: status for status in grpc.StatusCode}
-# Details travel in a header, and headers of a call are limited to 8 KiB all together.
-_LONGEST_DETAILS = 4000
-
-# Trailers of a refused image, which tell a program what the details tell people.
-REFUSAL_REASON = "x-refusal-reason"
-REFUSAL_IMAGE = "x-refusal-image"
-REQUEST_ID = "x-request-id"
-
-
-class _Calls:
-    """What every method does around its call to the core."""
-
-    def __init__(self, settings: GatewaySettings, scope: RequestScope) -> None:
-        self._settings = settings
-        self._scope = scope
-
-    async def answer(
-        self,
-        method: str,
-        request: Any,
-        context: grpc.aio.ServicerContext,
-        call: Callable[[Any, RequestRecord], Awaitable[Any]],
-    ) -> Any:
-        offered = {key: value for key, value in context.invocation_metadata() or () if key == REQUEST_ID}
-        record = RequestRecord(
-            request_id=request_id_from(offered.get(REQUEST_ID)),
-            protocol="grpc",
-            method=method,
-            allowed_seconds=allowed_seconds(
-                context.time_remaining(),
-                default=self._settings.default_deadline_seconds,
-                longest=self._settings.max_deadline_seconds,
-            ),
-        )
-        trailers: list[tuple[str, str]] = [(REQUEST_ID, record.request_id)]
-        try:
-            with self._scope.request(record):
-                record.request_bytes = request.ByteSize()
-                response = await call(request, record)
-        except ServingError as error:
-            if isinstance(error, RefusedImageError):
-                trailers += [(REFUSAL_REASON, error.reason.value), (REFUSAL_IMAGE, str(error.image))]
-            if isinstance(error, OverloadedError):
-                # What gRPC's own retry policy obeys (gRFC A6).
-                trailers.append(("grpc-retry-pushback-ms", str(error.retry_after_seconds * 1000)))
-            context.set_trailing_metadata(tuple(trailers))
-            await context.abort(_STATUS[error.code], error.message[:_LONGEST_DETAILS])
-        context.set_trailing_metadata(tuple(trailers))
-        return response
+_HEALTH_SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService", v2.SERVICE)
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """tensorflow.serving.PredictionService."""
 
-    def __init__(self, calls: _Calls, core: GatewayCore) -> None:
+    def __init__(self, calls: GrpcCalls, core: GatewayCore) -> None:
         self._calls = calls
         self._core = core
 
@@ -119,7 +68,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     """tensorflow.serving.ModelService."""
 
-    def __init__(self, calls: _Calls, core: GatewayCore) -> None:
+    def __init__(self, calls: GrpcCalls, core: GatewayCore) -> None:
         self._calls = calls
         self._core = core
 
@@ -150,8 +99,9 @@ def build_grpc_server(
             ("grpc.so_reuseport", 0),
         ]
     )
-    calls = _Calls(settings, scope)
+    calls = GrpcCalls(settings, scope)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(calls, core), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(calls, core), server)
+    v2.InferenceService(calls, OpenInference(core), health).add_to(server)
     HealthService(lambda: health.readiness().ready, _HEALTH_SERVICES).add_to(server)
     return server

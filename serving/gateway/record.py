@@ -33,7 +33,8 @@ class RequestRecord:
     Attributes:
         request_id: the client's `x-request-id`, or one made here.
         protocol: "rest" or "grpc".
-        method: "predict", "classify", "regress", "multi_inference", "metadata" or "status"; "unknown" before routing.
+        method: "predict", "infer", "classify", "regress", "multi_inference", "metadata" or "status"; "unknown" before
+            routing.
         allowed_seconds: how long after its arrival the client stops caring.
         model, version, label, signature: what the client asked for; empty or None where it named nothing.
         answered_version: the version that answered, 0 before there is an answer.

@@ -17,6 +17,8 @@ from serving.gateway.rest_errors import json_response, routing_error
 from serving.gateway.rest_models import ModelsApi
 from serving.gateway.scope import RequestScope
 from serving.gateway.settings import GatewaySettings
+from serving.gateway.v2.inference import OpenInference
+from serving.gateway.v2.rest import V2Api
 
 
 class RestAdapter:
@@ -38,6 +40,7 @@ class RestAdapter:
         self._models_api = ModelsApi(settings, core, limiter)
         self.app = Starlette(
             routes=[
+                *V2Api(settings, self._calls, OpenInference(core), limiter, health).routes(),
                 Route("/v1/models/{path:path}", self._models, methods=["GET", "POST"]),
                 Route("/livez", self._livez),
                 Route("/readyz", self._readyz),

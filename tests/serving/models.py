@@ -108,6 +108,10 @@ def export_darkroom_model(
     def serving_default(image_bytes: Any) -> dict[str, Any]:
         return classify_pixels(images(image_bytes))
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def preprocess(image_bytes: Any) -> dict[str, Any]:
+        return {"pixels": images(image_bytes)}
+
     @tf.function(input_signature=[tf.TensorSpec([None, height, width, 3], tf.float32, name="pixels")])
     def serving_pixels(pixels: Any) -> dict[str, Any]:
         return classify_pixels(pixels)
@@ -129,6 +133,7 @@ def export_darkroom_model(
     functions = {
         "serving_default": serving_default,
         "serving_pixels": serving_pixels,
+        "preprocess": preprocess,
         "classify": classify,
         "evaluate": evaluate,
         "describe": describe,

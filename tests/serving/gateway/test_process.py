@@ -21,7 +21,7 @@ def test_no_module_of_the_gateway_imports_tensorflow():
     code = (
         "import sys, pkgutil, importlib, serving.gateway, serving.client\n"
         "for package in (serving.gateway, serving.client):\n"
-        "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
+        "    for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
         "        importlib.import_module(module.name)\n"
         "import darkroom.cli.serve, darkroom.cli.predict\n"
         "print('tensorflow' in sys.modules, 'PIL.Image' in sys.modules)"
