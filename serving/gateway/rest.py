@@ -12,9 +12,10 @@ from serving.gateway.core import GatewayCore
 from serving.gateway.health import Health
 from serving.gateway.limits import Limiter
 from serving.gateway.metrics import GatewayMetrics
+from serving.gateway.pages.routes import page_routes
 from serving.gateway.rest_call import RestCalls
 from serving.gateway.rest_errors import json_response, routing_error
-from serving.gateway.rest_models import ModelsApi
+from serving.gateway.rest_models import METHODS, ModelsApi
 from serving.gateway.scope import RequestScope
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.v2.inference import OpenInference
@@ -41,7 +42,8 @@ class RestAdapter:
         self.app = Starlette(
             routes=[
                 *V2Api(settings, self._calls, OpenInference(core), limiter, health).routes(),
-                Route("/v1/models/{path:path}", self._models, methods=["GET", "POST"]),
+                Route("/v1/models/{path:path}", self._models, methods=METHODS),
+                *page_routes(),
                 Route("/livez", self._livez),
                 Route("/readyz", self._readyz),
                 Route("/metrics", self._show_metrics),

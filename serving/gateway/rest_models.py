@@ -30,6 +30,10 @@ _PATH = re.compile(
 )
 _LARGEST_VERSION = 2**63 - 1
 
+# What one path takes depends on its end, so routes let every method in and the `Allow` of a refusal is exact.
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+ALLOWED = {"GET": "GET, HEAD", "POST": "POST"}
+
 # TF Serving never looks at the type, and `curl -d` announces a form: both mean its JSON.
 _JSON_TYPES = ("", "application/json", "application/x-www-form-urlencoded")
 _ACCEPTED = "image/*, application/octet-stream, multipart/form-data, application/json"
@@ -68,7 +72,7 @@ class ModelsApi:
         wanted = "POST" if (path["operation"] or "").startswith(":") else "GET"
         if request.method != wanted and not (wanted == "GET" and request.method == "HEAD"):
             raise HttpError(
-                405, Code.UNIMPLEMENTED, f"{operation} takes {wanted}, not {request.method}", {"allow": wanted}
+                405, Code.UNIMPLEMENTED, f"{operation} takes {wanted}, not {request.method}", {"allow": ALLOWED[wanted]}
             )
         spec = _model_spec(path)
         if operation == "status":

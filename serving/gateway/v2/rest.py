@@ -17,6 +17,7 @@ from serving.gateway.record import RequestRecord
 from serving.gateway.rest_body import HttpError, read_body, unless_disconnected
 from serving.gateway.rest_call import RestCalls
 from serving.gateway.rest_errors import json_response
+from serving.gateway.rest_models import ALLOWED, METHODS
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.v2.inference import (
     EXTENSIONS,
@@ -54,7 +55,7 @@ class V2Api:
             Route("/v2", self._server),
             Route("/v2/health/live", self._live),
             Route("/v2/health/ready", self._ready),
-            Route("/v2/models/{path:path}", self._models, methods=["GET", "POST"]),
+            Route("/v2/models/{path:path}", self._models, methods=METHODS),
         ]
 
     async def _server(self, request: Request) -> Response:
@@ -92,7 +93,7 @@ class V2Api:
                 405,
                 Code.UNIMPLEMENTED,
                 f"{operation or 'this'} takes {wanted}, not {request.method}",
-                {"allow": wanted},
+                {"allow": ALLOWED[wanted]},
             )
         model, version = path["model"], path["version"] or ""
         if operation == "ready":
