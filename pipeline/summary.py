@@ -38,7 +38,7 @@ class RunSummary(BaseModel):
         images: how many in each split.
         labels: class names in id order.
         quarantined: the files that were put aside.
-        notes: what people should know about the data.
+        notes: what people should know about the data and about the training.
         anomalies: what TFDV's validator found in a split, one sentence each.
         preprocessing_version: of the trained model.
         epochs: how many ran.
@@ -91,7 +91,7 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
             QuarantinedFile(file=entry.file, label=entry.label, reason=entry.reason, detail=entry.detail)
             for entry in refused
         ),
-        notes=facts.notes,
+        notes=(*facts.notes, *_training_notes(description["training"])),
         anomalies=tuple(_anomalies(_output(results, "ExampleValidator", "anomalies"))),
         preprocessing_version=description["preprocessing"]["version"],
         epochs=description["training"]["epochs_run"],
@@ -115,6 +115,14 @@ def _description(model: Artifact) -> dict[str, Any]:
     with tf.io.gfile.GFile(f"{path}/assets.extra/{DESCRIPTION_FILE}") as file:
         description: dict[str, Any] = json.load(file)
     return description
+
+
+def _training_notes(training: dict[str, Any]) -> list[str]:
+    """What the diagnosis found, and what ended or replaced the training."""
+    notes = [f"{finding['seen']} {finding['advice']}" for finding in training.get("findings", ())]
+    if training.get("fallbacks"):
+        notes.append("The weights from elsewhere did not help: this model was trained from scratch.")
+    return [*notes, training["ended"]] if training.get("ended") else notes
 
 
 def _anomalies(artifact: Artifact) -> list[str]:

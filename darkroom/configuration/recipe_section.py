@@ -77,6 +77,16 @@ class RecipeSection(Section):
         "`training.keep_optimizer`.",
     )
 
+    compare_with_scratch: bool = Field(
+        default=False,
+        description="Where weights come from elsewhere: train ten epochs from scratch first, to see whether they help.",
+    )
+    negative_transfer: Literal["warn", "fall_back"] = Field(
+        default="warn",
+        description="Where weights come from elsewhere and the first ten epochs are no better than always answering "
+        "the commonest class, or worse than from scratch: say so, or stop and train from scratch instead.",
+    )
+
     @model_validator(mode="after")
     def _options_belong_to_the_recipe(self) -> Self:
         for option, readers in _READERS.items():

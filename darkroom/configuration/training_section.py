@@ -11,10 +11,12 @@ from darkroom.configuration.checkpoint_section import CheckpointSection
 from darkroom.configuration.distribution_section import DistributionSection
 from darkroom.configuration.early_stopping_section import EarlyStoppingSection
 from darkroom.configuration.metrics_section import MetricName, MetricOptionsSection, WatchedName
+from darkroom.configuration.objective_section import ObjectiveSection
 from darkroom.configuration.optimizer_section import OptimizerSection
 from darkroom.configuration.recipe_section import RecipeSection
 from darkroom.configuration.schedule_section import ScheduleSection
 from darkroom.configuration.section import Section
+from darkroom.configuration.tensorboard_section import TensorBoardSection
 
 
 class TrainingSection(Section):
@@ -67,6 +69,10 @@ class TrainingSection(Section):
     early_stopping: EarlyStoppingSection | None = Field(
         default_factory=EarlyStoppingSection, description="Null trains all epochs."
     )
+    objective: ObjectiveSection = Field(
+        default_factory=ObjectiveSection, description="When it is good enough, and when it is lost."
+    )
+    tensorboard: TensorBoardSection = Field(default_factory=TensorBoardSection, description="Logs for TensorBoard.")
     best_metric: WatchedName | None = Field(
         default=None,
         description="Whose best epoch's weights are kept. Null: that of the metric that early stopping watches; "

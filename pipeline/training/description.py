@@ -35,7 +35,9 @@ def model_description(
             "architecture": _architecture(options),
             "parameters": model.count_params(),
             "model": options.model.model_dump(mode="json"),
-            "weights": options.weights.model_dump(mode="json", exclude_none=True) if options.weights else None,
+            "weights": options.weights.model_dump(mode="json", exclude_none=True)
+            if options.weights and not result.fallbacks
+            else None,
             "own_code": _own_code(options),
             # Under float16 the optimizer is inside the one that scales the loss.
             "optimizer": type(getattr(model.optimizer, "inner_optimizer", model.optimizer)).__name__,
@@ -46,6 +48,11 @@ def model_description(
             "best_epoch": result.best_epoch,
             "eval_accuracy": result.at_best("val_accuracy"),
             "eval_loss": result.at_best("val_loss"),
+            "metrics": result.metrics_at_best,
+            "findings": [finding.as_json() for finding in result.findings],
+            "ended": result.ended,
+            "transfer": result.transfer,
+            "fallbacks": result.fallbacks,
             "seconds": round(result.seconds, 3),
         },
         "data": {

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+import os
+from dataclasses import dataclass, field
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from darkroom.configuration.training_section import TrainingSection
-from darkroom.errors import ConfigurationError
-from pipeline.distribution.batch_norm import synchronize_batch_norm
-from pipeline.distribution.precision import compute_in_float32, precision
-from pipeline.distribution.shares import place_of
+from pipeline.distribution.precision import compute_in_float32
 from pipeline.distribution.strategy import make_strategy
-from pipeline.features import TRAIN_SPLIT
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.models.network import Network
 from pipeline.models.task import Task
-from pipeline.training.augmentation.augmenter import Augmenter
-from pipeline.training.batches import Batches
-from pipeline.training.callbacks import own_callbacks
-from pipeline.training.compilation import compile_network, make_network
-from pipeline.training.dataset import LabelForm
-from pipeline.training.losses import class_weight_vector, wants_one_hot
+from pipeline.progress import reporter
+from pipeline.training.from_scratch import fallback_store, from_scratch, scratch_accuracy
 from pipeline.training.options import TrainerOptions
-from pipeline.training.recipes.phase import Watched
-from pipeline.training.recipes.plan import plan
+from pipeline.training.preparation import Material
+from pipeline.training.recipes.phase import Phase
 from pipeline.training.session import Session, Subject
 from pipeline.training.split_files import SplitFiles
 from pipeline.training.state.store import StateStore
-from pipeline.training.warm_start import take_weights
+from pipeline.training.watching.curves import write_curves
+from pipeline.training.watching.finding import Finding
+from pipeline.training.watching.history import LEARNING_RATE, PHASE
 from preprocessing.graph import PreprocessingGraph
+
+# In the Trainer's `model_run` folder.
+CURVES_FOLDER = "curves"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,10 @@ class FitResult:
         best_epoch: from 1; the one whose weights the network has.
         history: a value of each metric for each epoch, over all phases.
         replicas: how many devices trained in sync.
+        findings: of the diagnosis.
+        ended: why the objective ended it; None if it did not.
+        transfer: the first epochs' best eval accuracy and what it was compared with.
+        fallbacks: how often training began anew, from scratch: 0 or 1.
         seconds: duration of fitting, earlier sessions included.
     """
 
@@ -57,11 +60,24 @@ class FitResult:
     history: dict[str, list[Any]]
     replicas: int
     seconds: float
+    findings: tuple[Finding, ...] = ()
+    ended: str | None = None
+    transfer: dict[str, float | None] = field(default_factory=dict)
+    fallbacks: int = 0
 
     def at_best(self, metric: str) -> float | None:
         """A metric at the best epoch; None if it was not measured."""
         values = self.history.get(metric)
         return float(values[self.best_epoch - 1]) if values else None
+
+    @property
+    def metrics_at_best(self) -> dict[str, float]:
+        """Loss and metrics of both splits at the best epoch."""
+        return {
+            name: value
+            for name in self.history
+            if name not in (PHASE, LEARNING_RATE) and (value := self.at_best(name)) is not None
+        }
 
 
 def fit(
@@ -73,6 +89,7 @@ def fit(
     facts: DatasetFacts,
     store: StateStore | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    run_folder: str | None = None,
 ) -> FitResult:
     """Builds the network and trains it by its recipe; goes on where an earlier session with the same store ended.
 
@@ -83,53 +100,53 @@ def fit(
         facts: of the data set: labels and counts.
         store: where the training's state is kept; None keeps none.
         strategy: where it runs, if made before; `multi_worker` must be, before TensorFlow first computes.
+        run_folder: where curves, logs and checkpoints go; None writes none.
 
     Raises:
         darkroom.errors.ConfigurationError: architecture, weights, the user's code, the recipe or an option does not fit
             these images or this task.
         darkroom.errors.TrainingPausedError: the session's time is up.
+        darkroom.errors.DarkroomError: the loss is no longer a number.
     """
-    section, task, n_classes = options.training, Task.MULTICLASS, len(facts.labels)
-    # Seeds Python, NumPy and TensorFlow: weights and dropout derive from it; order and augmentation have their own.
-    keras.utils.set_random_seed(section.seed)
-    if section.deterministic:
+    if options.training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    strategy = strategy or make_strategy(section.distribution)
-    with strategy.scope(), precision(section.precision):
-        network = make_network(options, task, n_classes)
-        if options.starting is not None:
-            take_weights(network, options.starting, facts.labels)
-        if section.distribution.sync_batch_norm:
-            synchronize_batch_norm(network.model)
-        phases = plan(section, network, train.size / n_classes)
-        # The loss tells in which form it wants its labels; each phase compiles anew.
-        compile_network(network, options, task, section.learning_rate)
-    form = _label_form(network.model, section, facts)
-    augmenter = Augmenter(section.augmentation, graph, n_classes, options.own_code)
-    batches = Batches(train, evaluation, graph, section, augmenter, form, place_of(strategy))
-    watched = phases[0].watched or Watched("val_loss", greater_is_better=False)
-    own = own_callbacks(options.own_code, watched.metric, watched.greater_is_better)
-    session = Session(Subject(network, task, options, batches, strategy, own), store)
-    session.run(phases)
-    compute_in_float32(network.model)
+    strategy = strategy or make_strategy(options.training.distribution)
+    material = Material(graph, train, evaluation, facts, strategy, run_folder)
+    subject, phases = material.prepare(options, scratch_accuracy(material, options, store))
+    session = _run(subject, phases, store)
+    transfer, findings, seconds = session.transfer, session.diagnose.findings, session.clock.seconds()
+    if transfer.falls_back:
+        note = "The weights from elsewhere do not help: training begins anew, from scratch."
+        _log.warning("%s", note)
+        reporter().note(note)
+        subject, phases = material.prepare(from_scratch(options))
+        session = _run(subject, phases, fallback_store(store) if store is not None else None)
+        findings, seconds = [*findings, *session.diagnose.findings], seconds + session.clock.seconds()
+    compute_in_float32(subject.network.model)
     return FitResult(
-        network=network,
-        task=task,
+        network=subject.network,
+        task=subject.task,
         phases=tuple(phase.name for phase in phases),
         epochs_run=session.history.epochs,
         best_epoch=session.best_epoch + 1,
         history=session.history.values,
         replicas=strategy.num_replicas_in_sync,
-        seconds=session.clock.seconds(),
+        seconds=seconds,
+        findings=tuple(findings),
+        ended=session.objective.ended,
+        transfer={"reached": transfer.reached, "majority": transfer.majority, "scratch": transfer.scratch},
+        fallbacks=int(transfer.falls_back),
     )
 
 
-def _label_form(model: keras.Model, section: TrainingSection, facts: DatasetFacts) -> LabelForm:
-    one_hot = wants_one_hot(model)
-    if section.augmentation.mixes_labels and not one_hot:
-        raise ConfigurationError(
-            "training.augmentation mixes labels (mixup, cutmix), but the loss takes class ids; compile the model with "
-            "categorical_crossentropy, or leave mixing out"
-        )
-    weights = class_weight_vector(section.class_weights, facts.labels, facts.counts.get(TRAIN_SPLIT, {}))
-    return LabelForm(len(facts.labels), one_hot, weights)
+def _run(subject: Subject, phases: tuple[Phase, ...], store: StateStore | None) -> Session:
+    """Trains; the curves are drawn however it ends."""
+    session = Session(subject, store)
+    best = None
+    try:
+        session.run(phases)
+        best = session.best_epoch + 1
+    finally:
+        if subject.run_folder is not None and session.history.epochs:
+            write_curves(session.history.values, os.path.join(subject.run_folder, CURVES_FOLDER), best)
+    return session

@@ -42,6 +42,11 @@ class TrainerOptions(BaseModel):
     domain_folder: str | None = None
     darkroom_version: str
 
+    @property
+    def starts_elsewhere(self) -> bool:
+        """Whether weights come from another training."""
+        return self.weights is not None or self.starting is not None
+
     @classmethod
     def from_configuration(cls, config: DarkroomConfig, darkroom_version: str) -> TrainerOptions:
         """The part of a configuration that training depends on.

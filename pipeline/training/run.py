@@ -30,6 +30,7 @@ from pipeline.progress import reporter
 from pipeline.statistics.channel_statistics import read_channel_statistics
 from pipeline.training.description import model_description
 from pipeline.training.fit import fit
+from pipeline.training.from_scratch import fallback_store
 from pipeline.training.options import OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
 from pipeline.training.servable import ServableClassifier
 from pipeline.training.split_files import SplitFiles
@@ -96,7 +97,10 @@ def train(arguments: dict[str, Any]) -> None:
     store = _state_store(fn_args.custom_config.get(STATE_ROOT_KEY), options, facts, graph)
     if store is not None and not chief:
         store = dataclasses.replace(store, writes=False)
-    result = fit(options, graph, training, evaluation, facts=facts, store=store, strategy=strategy)
+    run_folder = fn_args.model_run_dir if chief else None
+    result = fit(
+        options, graph, training, evaluation, facts=facts, store=store, strategy=strategy, run_folder=run_folder
+    )
     if not chief:
         return
     description = model_description(options, facts, graph, result)
@@ -110,6 +114,7 @@ def train(arguments: dict[str, Any]) -> None:
         _save_domain(options, facts, graph, result.network)
     if store is not None:
         store.clear()
+        fallback_store(store).clear()
 
 
 def _options(arguments: dict[str, Any]) -> TrainerOptions:
@@ -124,7 +129,7 @@ def _state_store(
         return None
     trained = options.model_dump(mode="json")
     # How long a session may take and how often it saves changes nothing about what is trained.
-    for key in ("max_minutes", "checkpoint"):
+    for key in ("max_minutes", "checkpoint", "tensorboard"):
         trained["training"].pop(key)
     subject = json.dumps([trained, facts.model_dump(mode="json"), graph.version], sort_keys=True)
     return StateStore(os.path.join(root, hashlib.sha256(subject.encode()).hexdigest()[:_STATE_NAME_LENGTH]))

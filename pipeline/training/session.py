@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import math
+import os
 from dataclasses import dataclass
 
 import keras
@@ -11,12 +14,18 @@ import tensorflow as tf
 from pipeline.distribution.distributed import distributed
 from pipeline.distribution.learning_rate_scaling import scaled_learning_rate
 from pipeline.distribution.replica_training import trained_in_replicas
+from pipeline.distribution.shares import ALONE
+from pipeline.features import EVAL_SPLIT
+from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.models.network import Network
 from pipeline.models.task import Task
 from pipeline.progress import reporter
 from pipeline.training.batches import Batches
 from pipeline.training.callbacks import EvaluateMovingAverage, ReportEpochs, StopAtStep
 from pipeline.training.compilation import compile_network
+from pipeline.training.metrics.of_training import outcomes_of
+from pipeline.training.metrics.outcomes import Outcomes
+from pipeline.training.metrics.registry import greater_is_better
 from pipeline.training.options import TrainerOptions
 from pipeline.training.recipes.freezing import Freezing
 from pipeline.training.recipes.phase import Phase
@@ -27,10 +36,22 @@ from pipeline.training.state.store import StateStore
 from pipeline.training.state.variables import read_weights, write_weights
 from pipeline.training.warm_start import steps_before, take_optimizer_state
 from pipeline.training.watching.best_epoch import BestEpoch
+from pipeline.training.watching.checkpoints import KeepCheckpoints
+from pipeline.training.watching.diagnose import Diagnose
 from pipeline.training.watching.history import History
+from pipeline.training.watching.objective import Objective
 from pipeline.training.watching.patience import Patience
 from pipeline.training.watching.plateau import Plateau
 from pipeline.training.watching.resumable import Resumable
+from pipeline.training.watching.tensorboard import TensorBoardLog
+from pipeline.training.watching.transfer_check import TransferCheck
+
+# The number of the phase after the last one, whichever that is.
+_NO_PHASE = 10**6
+
+# In the Trainer's `model_run` folder.
+CHECKPOINTS_FOLDER = "checkpoints"
+TENSORBOARD_FOLDER = "tensorboard"
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +66,11 @@ class Subject:
         options: of the training.
         batches: its data.
         strategy: the network was made under.
+        facts: of the data set.
         own_callbacks: the user's.
+        run_folder: where logs and checkpoints go; None writes none.
+        starts_elsewhere: whether its weights come from another training.
+        scratch_accuracy: what a training from scratch on the same budget reached; None where there was none.
     """
 
     network: Network
@@ -53,7 +78,46 @@ class Subject:
     options: TrainerOptions
     batches: Batches
     strategy: tf.distribute.Strategy
+    facts: DatasetFacts
     own_callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    run_folder: str | None = None
+    starts_elsewhere: bool = False
+    scratch_accuracy: float | None = None
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """The form of labels and predictions."""
+        return outcomes_of(self.network.model)
+
+    @property
+    def majority(self) -> float | None:
+        """The share of the eval split's commonest class; None where it is not known."""
+        counts = self.facts.counts.get(EVAL_SPLIT, {}).values()
+        return max(counts) / sum(counts) if sum(counts) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A phase when it is its turn.
+
+    Attributes:
+        number: from 0.
+        phase: what is trained, and how.
+        offset: epochs that the phases before it have at most, which is Keras's number of its first epoch.
+        epochs: that it has at most.
+        reached: the state within it from which it goes on; None at its start.
+    """
+
+    number: int
+    phase: Phase
+    offset: int
+    epochs: int
+    reached: SavedState | None
+
+    @property
+    def start(self) -> Position:
+        """The step that comes first."""
+        return self.reached.position if self.reached else Position(self.number)
 
 
 class Session:
@@ -63,6 +127,9 @@ class Session:
         history: the curves, over all phases and sessions.
         best_epoch: index in the history of the epoch whose weights the network has.
         clock: the time it takes.
+        diagnose: what was found in the curves.
+        objective: what shall be reached.
+        transfer: whether weights from elsewhere do any good.
     """
 
     def __init__(self, subject: Subject, store: StateStore | None) -> None:
@@ -77,6 +144,19 @@ class Session:
         self._saved = read_state(store) if store is not None and section.checkpoint.resume else None
         self._freezing = Freezing(subject.network)
         self.history = History()
+        rising = greater_is_better(section.objective.metric, section.metric_options)
+        self.objective = Objective(section.objective, rising, self.history)
+        classes = subject.task is not Task.REGRESSION
+        self.diagnose = Diagnose(self.history, math.log(subject.outcomes.n_classes) if classes else None)
+        self.transfer = TransferCheck(
+            self.history,
+            self.diagnose,
+            majority=subject.majority,
+            scratch=subject.scratch_accuracy,
+            may_fall_back=subject.starts_elsewhere and section.recipe.negative_transfer == "fall_back",
+        )
+        # What remembers more than one phase.
+        self._lasting = (self.history, self.diagnose, self.objective, self.transfer)
         self.best_epoch = 0
         self.clock = Clock(self._saved.seconds if self._saved else 0.0, section.max_minutes)
 
@@ -94,36 +174,50 @@ class Session:
             if saved is None or number >= saved.position.phase:
                 self.history.phase = phase.name
                 reached = saved if saved is not None and saved.position.phase == number else None
-                self._run_phase(number, phase, offset, epochs, reached if reached and not reached.is_boundary else None)
+                within = reached if reached and not reached.is_boundary else None
+                self._run_phase(_Turn(number, phase, offset, epochs, within))
+            if self._is_over:
+                break
             offset += epochs
+        self.transfer.check()
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether no phase shall follow."""
+        return self.objective.ended is not None or self.transfer.falls_back
 
     def _go_on(self, saved: SavedState) -> None:
-        self.history.restore(saved.callbacks[History.key])
+        for lasting in self._lasting:
+            if lasting.key in saved.callbacks:
+                lasting.restore(saved.callbacks[lasting.key])
         self.best_epoch = saved.best_epoch
         if saved.is_boundary:
             write_weights(self._subject.network.model, saved.variables)
+        if self._is_over:
+            return
         where = f"epoch {saved.position.epoch + 1}, step {saved.position.step} of phase {saved.position.phase + 1}"
         reporter().note(f"Training goes on from a saved state: {where}")
 
-    def _run_phase(self, number: int, phase: Phase, offset: int, epochs: int, reached: SavedState | None) -> None:
-        subject, per_epoch = self._subject, self._subject.batches.per_epoch
+    def _run_phase(self, turn: _Turn) -> None:
+        subject, per_epoch, phase = self._subject, self._subject.batches.per_epoch, turn.phase
         model = subject.network.model
-        steps = phase.steps or epochs * per_epoch
+        steps = phase.steps or turn.epochs * per_epoch
         with subject.strategy.scope():
             phase.prepare(subject.network, self._freezing)
             replicas = subject.strategy.num_replicas_in_sync
             peak = scaled_learning_rate(self._section.distribution, phase.learning_rate, replicas)
             rate = learning_rate(phase.schedule, peak, steps=steps, steps_per_epoch=per_epoch)
-            with_state = subject.options.starting if number == 0 and self._section.recipe.optimizer_state else None
+            with_state = subject.options.starting if turn.number == 0 and self._section.recipe.optimizer_state else None
             if with_state is not None:
                 rate = shifted(rate, steps_before(with_state))
             compile_network(subject.network, subject.options, subject.task, rate)
-            if with_state is not None and reached is None:
+            if with_state is not None and turn.reached is None:
                 take_optimizer_state(model, with_state)
-        start = reached.position if reached else Position(number)
+        start = turn.start
         best = BestEpoch(phase.kept, self._store, self.history) if phase.kept else None
-        callbacks = self._callbacks(number, phase, offset, best, reached)
-        first, end = offset + start.epoch, offset + epochs
+        keep = self._keep(best)
+        callbacks = self._callbacks(turn, best, keep)
+        first, end = turn.offset + start.epoch, turn.offset + turn.epochs
         if start.step:
             # Keras counts steps from an epoch's start, so the rest of one is a short epoch of its own.
             self._fit(first, first + 1, start.step, callbacks)
@@ -131,15 +225,17 @@ class Session:
         if first < end and not (start.step and model.stop_training):
             self._fit(first, end, 0, callbacks)
         self.best_epoch = self.history.epochs - 1
-        if best is not None and best.best_index is not None:
+        if best is not None and best.best_index is not None and not self.objective.reached:
             best.put_back()
             self.best_epoch = best.best_index
+        if keep is not None:
+            keep.keep_best(model)
         if self._store is not None:
             save_state(
                 self._store,
-                Position(number + 1),
+                Position(_NO_PHASE if self._is_over else turn.number + 1),
                 read_weights(model),
-                [self.history],
+                self._lasting,
                 self.clock.seconds(),
                 best_epoch=self.best_epoch,
                 is_boundary=True,
@@ -163,20 +259,34 @@ class Session:
                 verbose=0,
             )
 
+    def _keep(self, best: BestEpoch | None) -> KeepCheckpoints | None:
+        section, folder = self._section.checkpoint.keep, self._subject.run_folder
+        if folder is None or not (section.best or section.every_epochs):
+            return None
+        return KeepCheckpoints(section, os.path.join(folder, CHECKPOINTS_FOLDER), self.history, best)
+
+    def _tensorboard(self, run_folder: str) -> TensorBoardLog:
+        subject = self._subject
+        # The chief's alone, so it reads the whole split rather than its share.
+        whole = dataclasses.replace(subject.batches, place=ALONE)
+        return TensorBoardLog(
+            os.path.join(run_folder, TENSORBOARD_FOLDER),
+            self.history,
+            labels=subject.facts.labels,
+            outcomes=subject.outcomes,
+            batches=whole.of_evaluation,
+            pictures_every=None if subject.task is Task.REGRESSION else self._section.tensorboard.pictures_every,
+        )
+
     def _callbacks(
-        self,
-        number: int,
-        phase: Phase,
-        offset: int,
-        best: BestEpoch | None,
-        reached: SavedState | None,
+        self, turn: _Turn, best: BestEpoch | None, keep: KeepCheckpoints | None
     ) -> list[keras.callbacks.Callback]:
         """In the order in which Keras calls them: what changes weights, what looks at them, what saves all of it."""
-        per_epoch = self._subject.batches.per_epoch
+        phase, per_epoch = turn.phase, self._subject.batches.per_epoch
         resumables: list[Resumable] = []
         if self._section.optimizer.ema_momentum is not None:
             resumables.append(EvaluateMovingAverage())
-        resumables.append(self.history)
+        resumables += self._lasting
         if phase.schedule.name == "plateau":
             resumables.append(Plateau(phase.schedule, phase.plateau_watched))
         if best is not None:
@@ -185,23 +295,26 @@ class Session:
             resumables.append(Patience(phase.watched, phase.patience))
         found: list[keras.callbacks.Callback] = []
         if phase.steps is not None:
-            start = reached.position if reached else Position(number)
-            found.append(StopAtStep(phase.steps - start.epoch * per_epoch - start.step))
-        report = ReportEpochs(phase.name, offset, phase.epochs_for(per_epoch))
-        found += [*resumables, report, *self._subject.own_callbacks]
+            found.append(StopAtStep(phase.steps - turn.start.epoch * per_epoch - turn.start.step))
+        report = ReportEpochs(phase.name, turn.offset, turn.epochs)
+        found += [report, *resumables, *self._subject.own_callbacks]
+        if keep is not None:
+            found.append(keep)
+        if self._section.tensorboard.enabled and self._subject.run_folder is not None:
+            found.append(self._tensorboard(self._subject.run_folder))
         if self._store is not None:
             saver = StateSaver(
                 self._store,
                 self._section.checkpoint,
                 resumables,
-                phase=number,
-                offset=offset,
+                phase=turn.number,
+                offset=turn.offset,
                 # Keras ends each call of `fit` with the moving average as the weights, and the rest of an epoch is one.
                 within_epochs=self._section.optimizer.ema_momentum is None,
                 clock=self.clock,
                 strategy=self._subject.strategy,
             )
-            if reached is not None:
-                saver.go_on_from(reached)
+            if turn.reached is not None:
+                saver.go_on_from(turn.reached)
             found.append(saver)
         return found

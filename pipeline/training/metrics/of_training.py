@@ -25,11 +25,15 @@ def training_metrics(
     Raises:
         ConfigurationError: one is not for this task, or lacks what it needs.
     """
-    # One unit stands for two classes.
-    outcomes = Outcomes(max(int(model.output_shape[-1]), 2), output_activation(model) == LINEAR)
+    outcomes = outcomes_of(model)
     standard = "mae" if task is Task.REGRESSION else ACCURACY
     names = (standard, *section.metrics, *(name.removeprefix(EVAL_PREFIX) for name in _watched(section)))
     return make_metrics((name for name in names if name != LOSS), Measured(task, outcomes, section.metric_options, own))
+
+
+def outcomes_of(model: keras.Model) -> Outcomes:
+    """How a classifier's predictions are to be read; one unit stands for two classes."""
+    return Outcomes(max(int(model.output_shape[-1]), 2), output_activation(model) == LINEAR)
 
 
 def _watched(section: TrainingSection) -> Iterator[str]:
@@ -40,5 +44,7 @@ def _watched(section: TrainingSection) -> Iterator[str]:
         yield section.early_stopping.metric
     if section.schedule.name == "plateau" and section.schedule.metric is not None:
         yield section.schedule.metric
+    if section.objective.reach is not None:
+        yield section.objective.metric
     if section.best_metric is not None:
         yield section.best_metric

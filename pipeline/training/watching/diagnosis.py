@@ -17,9 +17,11 @@ _NOTICEABLE = 0.01
 
 # A loss that is half as high again as it was after one epoch does not come down by itself.
 _RISE = 1.5
-_JUMP = 0.02
-_NEAR_CHANCE = 0.98
+
+# A network whose units have died says the same of every image: its loss lies still where guessing has it.
+_AT_CHANCE = 0.02
 _FAR_ABOVE_CHANCE = 1.2
+_CLEARLY = 1.05
 
 _EPOCHS_TO_CALL_SLOW = 5
 _SLOW = 0.1
@@ -73,10 +75,13 @@ def diagnose(curves: Mapping[str, Sequence[Any]], chance_loss: float | None = No
     return tuple(finding for phase in _phases(curves, chance_loss) for finding in _of_phase(phase))
 
 
-def not_a_number(curves: Mapping[str, Sequence[Any]], chance_loss: float | None = None) -> Finding | None:
-    """The diagnosis of a loss that is no longer a number; None if all are."""
-    for phase in _phases(curves, chance_loss):
-        found = _no_number(phase)
+def not_a_number(curves: Mapping[str, Sequence[Any]]) -> Finding | None:
+    """The diagnosis of a training loss that is no longer a number; None if all values are.
+
+    An eval loss may recover, where batch norm's averages had not settled.
+    """
+    for phase in _phases(curves, None):
+        found = _no_number(phase, "training", phase.loss)
         if found is not None:
             return found
     return None
@@ -108,7 +113,7 @@ def _phases(curves: Mapping[str, Sequence[Any]], chance: float | None) -> Iterat
 
 
 def _of_phase(phase: _Phase) -> Iterator[Finding]:
-    broken = _no_number(phase)
+    broken = _no_number(phase, "training", phase.loss) or _no_number(phase, "eval", phase.val_loss)
     if broken is not None:
         yield broken
         return
@@ -116,17 +121,16 @@ def _of_phase(phase: _Phase) -> Iterator[Finding]:
     yield from (found for rule in rules if (found := rule(phase)) is not None)
 
 
-def _no_number(phase: _Phase) -> Finding | None:
-    for what, values in (("training", phase.loss), ("eval", phase.val_loss)):
-        for epoch, value in enumerate(values, start=1):
-            if not math.isfinite(value):
-                return phase.finding(
-                    Kind.LEARNING_RATE_TOO_HIGH,
-                    f"The {what} loss became {value} in epoch {phase.before + epoch}, at a learning rate of "
-                    f"{phase.rate[epoch - 1]:g}.",
-                    _LOWER_THE_RATE,
-                    epoch,
-                )
+def _no_number(phase: _Phase, what: str, values: Sequence[float]) -> Finding | None:
+    for epoch, value in enumerate(values, start=1):
+        if not math.isfinite(value):
+            return phase.finding(
+                Kind.LEARNING_RATE_TOO_HIGH,
+                f"The {what} loss became {value} in epoch {phase.before + epoch}, at a learning rate of "
+                f"{phase.rate[epoch - 1]:g}.",
+                _LOWER_THE_RATE,
+                epoch,
+            )
     return None
 
 
@@ -137,11 +141,15 @@ def _too_high(phase: _Phase) -> Finding | None:
         return phase.finding(Kind.LEARNING_RATE_TOO_HIGH, seen, _LOWER_THE_RATE)
     if phase.chance is None or len(phase.loss) < _EPOCHS_TO_FALL:
         return None
-    stuck = min(phase.loss[-_EPOCHS_TO_FALL:]) >= _NEAR_CHANCE * phase.chance
-    if stuck and (first > _FAR_ABOVE_CHANCE * phase.chance or _largest_jump(phase.loss) > _JUMP * phase.chance):
+    recent = phase.loss[-_EPOCHS_TO_FALL:]
+    at_chance = all(abs(loss - phase.chance) <= _AT_CHANCE * phase.chance for loss in recent)
+    leapt_there = at_chance and first > _FAR_ABOVE_CHANCE * phase.chance
+    # Dropout and small batches move a loss about, but not up for good.
+    risen = min(recent) > _CLEARLY * max(first, phase.chance)
+    if leapt_there or risen:
         seen = (
-            f"The training loss is stuck at {last:.4g}, no better than guessing ({phase.chance:.4g}), after it had "
-            f"moved by up to {_largest_jump(phase.loss):.2g} in an epoch, at a learning rate of {phase.rate[-1]:g}."
+            f"The training loss is stuck at {last:.4g}, no better than guessing ({phase.chance:.4g}); "
+            f"after the first epoch it was {first:.4g}, at a learning rate of {phase.rate[0]:g}."
         )
         return phase.finding(Kind.LEARNING_RATE_TOO_HIGH, seen, _LOWER_THE_RATE)
     return None
@@ -234,7 +242,3 @@ def _oscillation(phase: _Phase) -> Finding | None:
                 + ("; a larger eval split swings less." if what == "eval" else "."),
             )
     return None
-
-
-def _largest_jump(values: Sequence[float]) -> float:
-    return max((abs(after - before) for before, after in itertools.pairwise(values)), default=0.0)

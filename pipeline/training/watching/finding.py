@@ -18,7 +18,6 @@ class Kind(StrEnum):
     OSCILLATION = "oscillation"
     BELOW_MAJORITY = "below_majority"
     NEGATIVE_TRANSFER = "negative_transfer"
-    DIVERGED = "diverged"
 
 
 @dataclass(frozen=True, slots=True)

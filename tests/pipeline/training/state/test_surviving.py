@@ -21,6 +21,9 @@ TRAINING = {
     "recipe": {"name": "fine_tune", "head_epochs": 6, "all_epochs": 8},
     "augmentation": {"rotation": 10, "mixup": 0.2},
     "checkpoint": {"every_steps": 1},
+    "metrics": ["f1", "roc_auc"],
+    "best_metric": "val_f1",
+    "objective": {"diverge": 1000.0},
 }
 
 

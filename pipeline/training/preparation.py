@@ -1,0 +1,106 @@
+"""What a training needs before it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from darkroom.configuration.training_section import TrainingSection
+from darkroom.errors import ConfigurationError
+from pipeline.distribution.batch_norm import synchronize_batch_norm
+from pipeline.distribution.precision import precision
+from pipeline.distribution.shares import place_of
+from pipeline.features import TRAIN_SPLIT
+from pipeline.ingestion.dataset_facts import DatasetFacts
+from pipeline.models.task import Task
+from pipeline.training.augmentation.augmenter import Augmenter
+from pipeline.training.batches import Batches
+from pipeline.training.callbacks import own_callbacks
+from pipeline.training.compilation import compile_network, make_network
+from pipeline.training.dataset import LabelForm
+from pipeline.training.losses import class_weight_vector, wants_one_hot
+from pipeline.training.options import TrainerOptions
+from pipeline.training.recipes.phase import Phase, Watched
+from pipeline.training.recipes.plan import plan
+from pipeline.training.session import Subject
+from pipeline.training.split_files import SplitFiles
+from pipeline.training.warm_start import take_weights
+from preprocessing.graph import PreprocessingGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a network is trained with, whichever network it is.
+
+    Attributes:
+        graph: the run's preprocessing.
+        train, evaluation: the splits.
+        facts: of the data set: labels and counts.
+        strategy: where it runs.
+        run_folder: where logs and checkpoints go; None writes none.
+    """
+
+    graph: PreprocessingGraph
+    train: SplitFiles
+    evaluation: SplitFiles
+    facts: DatasetFacts
+    strategy: tf.distribute.Strategy
+    run_folder: str | None = None
+
+    def prepare(
+        self, options: TrainerOptions, scratch_accuracy: float | None = None
+    ) -> tuple[Subject, tuple[Phase, ...]]:
+        """Builds the network, and plans its phases; the same each time.
+
+        Args:
+            options: what to train and how.
+            scratch_accuracy: what a training from scratch reached, to compare with.
+
+        Raises:
+            ConfigurationError: architecture, weights, the user's code, the recipe or an option does not fit these
+                images or this task.
+        """
+        section, task, facts, strategy = options.training, Task.MULTICLASS, self.facts, self.strategy
+        n_classes = len(facts.labels)
+        # Seeds Python, NumPy and TensorFlow: weights and dropout derive from it; order and augmentation have their own.
+        keras.utils.set_random_seed(section.seed)
+        with strategy.scope(), precision(section.precision):
+            network = make_network(options, task, n_classes)
+            if options.starting is not None:
+                take_weights(network, options.starting, facts.labels)
+            if section.distribution.sync_batch_norm:
+                synchronize_batch_norm(network.model)
+            phases = plan(section, network, self.train.size / n_classes)
+            # The loss tells in which form it wants its labels; each phase compiles anew.
+            compile_network(network, options, task, section.learning_rate)
+        form = _label_form(network.model, section, facts)
+        augmenter = Augmenter(section.augmentation, self.graph, n_classes, options.own_code)
+        place = place_of(strategy)
+        batches = Batches(self.train, self.evaluation, self.graph, section, augmenter, form, place)
+        watched = phases[0].watched or Watched("val_loss", greater_is_better=False)
+        subject = Subject(
+            network,
+            task,
+            options,
+            batches,
+            strategy,
+            facts,
+            own_callbacks=own_callbacks(options.own_code, watched.metric, watched.greater_is_better),
+            run_folder=self.run_folder,
+            starts_elsewhere=options.starts_elsewhere,
+            scratch_accuracy=scratch_accuracy,
+        )
+        return subject, phases
+
+
+def _label_form(model: keras.Model, section: TrainingSection, facts: DatasetFacts) -> LabelForm:
+    one_hot = wants_one_hot(model)
+    if section.augmentation.mixes_labels and not one_hot:
+        raise ConfigurationError(
+            "training.augmentation mixes labels (mixup, cutmix), but the loss takes class ids; compile the model with "
+            "categorical_crossentropy, or leave mixing out"
+        )
+    weights = class_weight_vector(section.class_weights, facts.labels, facts.counts.get(TRAIN_SPLIT, {}))
+    return LabelForm(len(facts.labels), one_hot, weights)
