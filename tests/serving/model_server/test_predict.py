@@ -321,7 +321,7 @@ def test_path_is_case_insensitive_and_decoded(server):
 
 
 def test_compressed_bodies_are_unpacked(server):
-    body = gzip.compress(b'{"instances": [1.0]}')
+    body = gzip.compress(b'{"instances": [1.0]}', mtime=0)
     answer = server.http.post("/v1/models/half_plus_two:predict", content=body, headers={"content-encoding": "gzip"})
     assert answer.json() == {"predictions": [2.5]}
 
@@ -330,8 +330,8 @@ def test_compressed_bodies_are_unpacked(server):
     ("body", "encoding", "error"),
     [
         (b"no gzip", "gzip", "The body is not gzip"),
-        (gzip.compress(b'{"instances": [1.0]}')[:-9], "gzip", "is cut off, or holds more than"),
-        (gzip.compress(bytes(300 * 1024 * 1024), 1), "gzip", "is cut off, or holds more than"),
+        (gzip.compress(b'{"instances": [1.0]}', mtime=0)[:-9], "gzip", "is cut off, or holds more than"),
+        (gzip.compress(bytes(300 * 1024 * 1024), 1, mtime=0), "gzip", "is cut off, or holds more than"),
         (b"{}", "br", "Content-Encoding br is not supported"),
     ],
 )
