@@ -48,7 +48,11 @@ def main() -> int:
     found: dict[str, Any] = {"processes": PROCESSES}
     limits, good = {}, True
     for name, subject in SUBJECTS.items():
-        measured = [(independent(subject), workers(subject)) for _ in range(rounds)]
+        measured = []
+        for number in range(1, rounds + 1):
+            measured.append((independent(subject), workers(subject)))
+            alone, together = measured[-1]
+            print(f"{name} {number}/{rounds}: {alone:.1f} {together:.1f} images/s", file=sys.stderr, flush=True)
         shares = [together / alone for alone, together in measured]
         share = statistics.median(shares)
         found |= {
