@@ -11,6 +11,8 @@ from pipeline.models.base import has_relu
 from pipeline.models.task import Task
 from pipeline.models.zoo import SMALL_CNN
 
+_ANY_RATE = 0.5
+
 
 def add_head(features: Any, section: ModelSection, task: Task, n_classes: int) -> Any:
     """Pooling, the small CNN's dense layer, dropout, output.
@@ -40,7 +42,10 @@ def add_head(features: Any, section: ModelSection, task: Task, n_classes: int) -
             kernel_initializer=drawn,
             name="head_dense",
         )(x)
-    x = keras.layers.Dropout(section.dropout, name="head_dropout")(x)
+    # Built with a rate above zero, without which Keras gives it no random state: recipes may raise the rate later.
+    dropout = keras.layers.Dropout(section.dropout or _ANY_RATE, name="head_dropout")
+    dropout.rate = section.dropout
+    x = dropout(x)
     return keras.layers.Dense(
         task.units(n_classes), activation=task.activation, dtype="float32", name=task.output_name
     )(x)

@@ -92,6 +92,15 @@ def test_domain_init_begins_with_strong_dropout_and_ends_with_the_usual_one(netw
     assert (second.epochs, dropout.rate) == (30, 0.3)
 
 
+def test_dropout_can_be_raised_where_the_model_has_none():
+    section = ModelSection.model_validate({"small_cnn": {"filters": [2], "dense_units": 0}, "dropout": 0.0})
+    network = build_network(section, (8, 8, 1), Task.MULTICLASS, 3)
+    pixels = np.random.default_rng(0).normal(size=(4, 8, 8, 1))
+    assert np.array_equal(network.model(pixels, training=True), network.model(pixels, training=True))
+    phases(network, name="fine_tune")[0].prepare(network, Freezing(network))
+    assert not np.array_equal(network.model(pixels, training=True), network.model(pixels, training=True))
+
+
 def test_batch_norm_in_frozen_layers_keeps_its_averages(network, freezing):
     [phase] = phases(network, name="transfer")
     phase.prepare(network, freezing)
