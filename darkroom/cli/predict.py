@@ -1,120 +1,287 @@
-"""`darkroom predict`: ask a running gateway about images."""
+"""`darkroom predict`: ask a running gateway about images, one or a folder of them."""
 
 from __future__ import annotations
 
-import csv
+import asyncio
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import ExitStack, aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from darkroom.errors import DarkroomError
-from serving.errors import Code, ServingError
+from darkroom.errors import ConfigurationError, DarkroomError
 
 if TYPE_CHECKING:
-    from serving.client import GatewayClient, Prediction
+    from serving.client import AsyncGatewayClient
+    from serving.client.batch import Outcome
+    from serving.client.results import ResultFile, ResultFormat
 
-# Without these the next image would fail in the same way.
-_HOPELESS = (Code.UNAVAILABLE, Code.UNAUTHENTICATED, Code.PERMISSION_DENIED)
+_FORMATS = ("table", "json", "jsonl", "csv")
+_LEAST_SECONDS_BETWEEN_LINES = 10.0
 
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What came of one image: a prediction, or an error with the refusal's reason where there is one."""
-
-    path: Path
-    prediction: Prediction | None
-    error: str | None = None
-    reason: str | None = None
-
-    def document(self) -> dict[str, Any]:
-        """For JSON."""
-        if self.prediction is None:
-            return {"image": str(self.path), "error": self.error, "reason": self.reason}
-        return {"image": str(self.path), **asdict(self.prediction)}
+Write = Callable[["Outcome"], None]
 
 
 @click.command("predict")
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--address", default=None, help="The gateway; 127.0.0.1:8080, or 127.0.0.1:9000 for gRPC.")
+@click.option(
+    "--address", default=None, help="The gateway, with https:// for TLS; 127.0.0.1:8080, or 127.0.0.1:9000 for gRPC."
+)
 @click.option("--protocol", type=click.Choice(["rest", "grpc"]), default="rest", show_default=True)
 @click.option("--model", default=None, help="The model to ask; the one that the gateway serves unless named.")
 @click.option("--top-k", type=click.IntRange(1), default=None, help="Classes for each image.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True, help="Seconds.")
 @click.option(
     *("--format", "output_format"),
-    type=click.Choice(["table", "json", "jsonl", "csv"]),
-    default="table",
-    show_default=True,
+    type=click.Choice(_FORMATS),
+    default=None,
+    help="table unless --output has a suffix that says else.",
 )
+@click.option(
+    *("-o", "--output"),
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="A .csv or .jsonl file for the results. Images that it has already are not asked about again.",
+)
+@click.option("--in-flight", type=click.IntRange(1, 1024), default=16, show_default=True, help="Requests at once.")
+@click.option(
+    "--attempts", type=click.IntRange(1), default=4, show_default=True, help="Times a request is sent at most."
+)
+@click.option(
+    "--tls-ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PEM authorities to trust.",
+)
+@click.option(
+    "--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="This client's certificate, PEM."
+)
+@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="And its key, PEM.")
+@click.option(
+    "--api-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the API key; without it, the environment variable DARKROOM_API_KEY.",
+)
+@click.option("--api-key", envvar="DARKROOM_API_KEY", default=None, hidden=True)
 def command(
     *,
     images: tuple[Path, ...],
-    address: str | None,
     protocol: Literal["rest", "grpc"],
+    address: str | None,
     model: str | None,
     top_k: int | None,
     timeout: float,
-    output_format: str,
+    output_format: str | None,
+    output: Path | None,
+    in_flight: int,
+    attempts: int,
+    tls_ca: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    api_key_file: Path | None,
+    api_key: str | None,
 ) -> None:
-    """Ask a running gateway about IMAGES; results go to stdout.
+    """Ask a running gateway about IMAGES: files, or folders whose images are asked about.
 
-    An image that fails costs no other one: it is named on stderr, and the exit code is 1.
+    Results go to stdout, or with --output to a file, which a later call goes on with. An image that fails costs no
+    other one: it is named on stderr, and the exit code is 1.
     """
-    from serving.client import GatewayClient  # noqa: PLC0415 - an HTTP or gRPC library, only for this command
+    from serving.client import AsyncGatewayClient, RetryPolicy, Tls  # noqa: PLC0415 - only for this command
+    from serving.client.folder import images_below  # noqa: PLC0415
 
-    address = address or ("127.0.0.1:8080" if protocol == "rest" else "127.0.0.1:9000")
-    with GatewayClient(address, protocol=protocol, model=model, timeout=timeout) as client:
-        outcomes = _ask(client, images, top_k)
-        write = {"table": _write_table, "json": _write_json, "jsonl": _write_jsonl, "csv": _write_csv}[output_format]
-        failed = write(_reporting(outcomes))
+    chosen = _format(output_format, output)
+    wants_tls = tls_ca is not None or tls_cert is not None or tls_key is not None
+
+    def connect() -> AsyncGatewayClient:
+        return AsyncGatewayClient(
+            address or ("127.0.0.1:8080" if protocol == "rest" else "127.0.0.1:9000"),
+            protocol=protocol,
+            model=model,
+            timeout=timeout,
+            tls=Tls(tls_ca, tls_cert, tls_key) if wants_tls else None,
+            api_key=api_key_file.read_text().strip() if api_key_file is not None else api_key,
+            retry=RetryPolicy(attempts=attempts),
+        )
+
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(_open(output, chosen)) if output is not None else None
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(str(error)) from error
+        found = [path for path in images_below(images) if file is None or str(path) not in file.done]
+        if file is not None and file.done:
+            click.echo(f"{output} has {len(file.done)} images already; {len(found)} are left.", err=True)
+        try:
+            failed = asyncio.run(_score(connect, found, chosen, file, top_k=top_k, in_flight=in_flight))
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from error
     if failed:
-        raise DarkroomError(f"{failed} of {len(images)} images failed.")
+        raise DarkroomError(f"{failed} of {len(found)} images failed.")
 
 
-def _ask(client: GatewayClient, images: Iterable[Path], top_k: int | None) -> Iterator[_Outcome]:
-    """One request for each image, so that one refused image costs no other.
+async def _score(
+    connect: Callable[[], AsyncGatewayClient],
+    paths: list[Path],
+    output_format: str,
+    file: ResultFile | None,
+    *,
+    top_k: int | None,
+    in_flight: int,
+) -> int:
+    """Ask, write, and count the failed.
 
     Raises:
-        DarkroomError: the gateway can't be reached; asking on is no use.
+        DarkroomError: the gateway can't be reached, or something else that every image would meet.
     """
-    from serving.client import ImageRefusedError  # noqa: PLC0415
+    from serving.client.batch import score_files  # noqa: PLC0415
+    from serving.errors import ServingError  # noqa: PLC0415
 
-    for path in images:
+    async with connect() as client:
+        outcomes = score_files(client, paths, top_k=top_k, in_flight=in_flight)
         try:
-            yield _Outcome(path, client.predict([path], top_k=top_k)[0])
-        except OSError as error:
-            yield _Outcome(path, None, f"can't be read: {error.strerror}")
-        except ImageRefusedError as error:
-            yield _Outcome(path, None, error.message.removeprefix("image 0: "), error.reason)
+            async with aclosing(outcomes):
+                return await _write_all(outcomes, len(paths), output_format, file)
         except ServingError as error:
-            if error.code in _HOPELESS:
-                raise DarkroomError(f"{error.message} ({error.code.name})") from error
-            yield _Outcome(path, None, f"{error.message} ({error.code.name})")
+            advice = "" if file is None else ". What was answered is kept; the same command goes on from there"
+            raise DarkroomError(f"{error.message} ({error.code.name}){advice}") from error
 
 
-def _reporting(outcomes: Iterable[_Outcome]) -> Iterator[_Outcome]:
-    """Name the failed ones on stderr as they come."""
-    for outcome in outcomes:
-        if outcome.prediction is None:
-            reason = f"refused, {outcome.reason}: " if outcome.reason else ""
-            click.echo(f"{outcome.path}: {reason}{outcome.error}", err=True)
-        yield outcome
+async def _write_all(outcomes: AsyncIterator[Outcome], total: int, output_format: str, file: ResultFile | None) -> int:
+    failed = 0
+    with _Progress(total, is_shown=file is not None) as progress:
+        collected: list[Outcome] = []
+        write = _writer(output_format, file, collected)
+        async for outcome in outcomes:
+            if outcome.prediction is None:
+                failed += 1
+                reason = f"refused, {outcome.reason}: " if outcome.reason else ""
+                progress.say(f"{outcome.path}: {reason}{outcome.error}")
+            write(outcome)
+            progress.advance(failed)
+        if output_format == "json":
+            from serving.client.results import document  # noqa: PLC0415
+
+            click.echo(json.dumps([document(outcome) for outcome in collected], indent=2))
+        elif output_format == "table":
+            _print_table(collected)
+    return failed
 
 
-def _write_table(outcomes: Iterable[_Outcome]) -> int:
-    """Columns as wide as what they hold; a line for each class. Returns how many failed."""
+def _writer(output_format: str, file: ResultFile | None, collected: list[Outcome]) -> Write:
+    """What to do with each outcome as it comes."""
+    from serving.client import results  # noqa: PLC0415
+
+    if file is not None:
+
+        def keep(outcome: Outcome) -> None:
+            # What may go well the next time is left for the next call.
+            if outcome.is_final:
+                file.write(outcome)
+
+        return keep
+    if output_format in ("table", "json"):
+        return collected.append
+    as_lines: ResultFormat = "csv" if output_format == "csv" else "jsonl"
+    pending = [results.header(as_lines)]
+
+    def show(outcome: Outcome) -> None:
+        # The header waits for the first outcome, so that a call without a gateway prints nothing.
+        click.echo("".join(pending) + _printable(results.line(outcome, as_lines)), nl=False)
+        pending.clear()
+
+    return show
+
+
+def _format(named: str | None, output: Path | None) -> str:
+    """The format that is meant.
+
+    Raises:
+        ConfigurationError: a file can't have it.
+    """
+    if output is None:
+        return named or "table"
+    suffix = output.suffix.lower().lstrip(".")
+    chosen = named or suffix
+    if chosen not in ("csv", "jsonl"):
+        raise ConfigurationError(f"--output {output} must end in .csv or .jsonl, or --format be csv or jsonl")
+    return chosen
+
+
+def _open(output: Path, output_format: str) -> ResultFile:
+    from serving.client.results import ResultFile  # noqa: PLC0415
+
+    return ResultFile(output, "csv" if output_format == "csv" else "jsonl")
+
+
+class _Progress:
+    """On stderr: a bar on a terminal, elsewhere a line now and then. Nothing when results themselves are shown."""
+
+    def __init__(self, total: int, *, is_shown: bool) -> None:
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+        self._total = total
+        self._is_shown = is_shown
+        self._done = 0
+        self._bar = Progress(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not is_shown or not sys.stderr.isatty(),
+            transient=True,
+        )
+        self._clock = self._bar.get_time
+        self._started = self._told = self._clock()
+        self._task = self._bar.add_task("images", total=total, speed="")
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+        if self._is_shown:
+            click.echo(self._summary(), err=True)
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        text = _printable(text)
+        if self._bar.disable:
+            click.echo(text, err=True)
+        else:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def advance(self, failed: int) -> None:
+        """One more is done."""
+        self._done += 1
+        self._bar.update(self._task, completed=self._done, speed=f"{self._speed():.0f}/s, {failed} failed")
+        if self._is_shown and self._bar.disable and self._clock() - self._told > _LEAST_SECONDS_BETWEEN_LINES:
+            self._told = self._clock()
+            click.echo(self._summary(), err=True)
+
+    def _speed(self) -> float:
+        return self._done / max(self._clock() - self._started, 1e-3)
+
+    def _summary(self) -> str:
+        return f"{self._done:,} of {self._total:,} images, {self._speed():.1f}/s"
+
+
+def _printable(text: str) -> str:
+    """Text without what UTF-8 can't hold: file names may be any bytes."""
+    return text.encode(errors="replace").decode()
+
+
+def _print_table(outcomes: Iterable[Outcome]) -> None:
+    """Columns as wide as what they hold; a line for each class."""
     header = ("image", "label", "confidence", "model", "preprocessing")
     rows: list[tuple[str, ...]] = []
-    failed = 0
     for outcome in outcomes:
-        found = outcome.prediction
+        found: Any = outcome.prediction
         if found is None:
-            failed += 1
             continue
         origin = (f"{found.model}/{found.version}", found.preprocessing_version or "-")
         if found.value is not None:
@@ -125,37 +292,5 @@ def _write_table(outcomes: Iterable[_Outcome]) -> int:
     if rows:
         widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
         for row in [header, *rows]:
-            click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    return failed
-
-
-def _write_json(outcomes: Iterable[_Outcome]) -> int:
-    found = list(outcomes)
-    click.echo(json.dumps([outcome.document() for outcome in found], indent=2))
-    return _failures(found)
-
-
-def _write_jsonl(outcomes: Iterable[_Outcome]) -> int:
-    failed = 0
-    for outcome in outcomes:
-        click.echo(json.dumps(outcome.document()))
-        failed += outcome.prediction is None
-    return failed
-
-
-def _write_csv(outcomes: Iterable[_Outcome]) -> int:
-    """The best class of each image, or the value, or the error."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    columns = ("label", "class_id", "confidence", "value", "model", "version", "preprocessing_version")
-    writer.writerow(("image", *columns, "error", "reason"))
-    failed = 0
-    for outcome in outcomes:
-        found = outcome.prediction
-        values = [getattr(found, column) if found is not None else None for column in columns]
-        writer.writerow((outcome.path, *values, outcome.error, outcome.reason))
-        failed += found is None
-    return failed
-
-
-def _failures(outcomes: Iterable[_Outcome]) -> int:
-    return sum(outcome.prediction is None for outcome in outcomes)
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            click.echo(_printable("  ".join(cells).rstrip()))

@@ -1,4 +1,4 @@
-"""Ask a gateway about images, over REST or gRPC, without TensorFlow.
+"""Ask a gateway about images, over REST or gRPC, waiting or awaiting, without TensorFlow.
 
 Example:
     with GatewayClient("127.0.0.1:8080") as client:
@@ -6,8 +6,19 @@ Example:
             print(prediction.label, prediction.confidence)
 """
 
-from serving.client.client import GatewayClient
-from serving.client.errors import ImageRefusedError
+from serving.client.client import AsyncGatewayClient, GatewayClient
+from serving.client.connection import Tls
+from serving.client.errors import BusyError, ImageRefusedError
 from serving.client.prediction import Prediction, ScoredClass
+from serving.client.retry import RetryPolicy
 
-__all__ = ["GatewayClient", "ImageRefusedError", "Prediction", "ScoredClass"]
+__all__ = [
+    "AsyncGatewayClient",
+    "BusyError",
+    "GatewayClient",
+    "ImageRefusedError",
+    "Prediction",
+    "RetryPolicy",
+    "ScoredClass",
+    "Tls",
+]

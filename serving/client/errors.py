@@ -17,3 +17,15 @@ class ImageRefusedError(ServingError):
         super().__init__(Code.INVALID_ARGUMENT, message)
         self.reason = reason
         self.image = image
+
+
+class BusyError(ServingError):
+    """The gateway can't answer now and has said when to ask again.
+
+    Attributes:
+        retry_after_seconds: how long it wants to be left alone.
+    """
+
+    def __init__(self, code: Code, message: str, retry_after_seconds: float) -> None:
+        super().__init__(code, message)
+        self.retry_after_seconds = retry_after_seconds

@@ -4,86 +4,150 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
+import grpc.aio
 
 from serving import tensors
-from serving.client.errors import ImageRefusedError
-from serving.client.prediction import Prediction, ScoredClass, build_prediction
+from serving.client.connection import Connection, Tls
+from serving.client.errors import BusyError, ImageRefusedError
+from serving.client.prediction import ScoredClass, build_prediction
+from serving.client.protocol import Question, Steps
 from serving.errors import Code, ServingError
 from serving.protos import predict_pb2, prediction_service_pb2_grpc, types_pb2
 
 _DEFAULT_TOP_K = 5
 
+_CHANNEL_OPTIONS = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.enable_http_proxy", 0),
+    # Whether to ask again is the client's own decision, which knows the deadline over all its steps.
+    ("grpc.enable_retries", 0),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
 
-class GrpcTransport:
-    """One channel; the description of each version is asked for once."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._channel = grpc.insecure_channel(
-            address,
-            options=[
-                ("grpc.max_send_message_length", -1),
-                ("grpc.max_receive_message_length", -1),
-                ("grpc.enable_http_proxy", 0),
-            ],
-        )
-        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+class GrpcProtocol:
+    """The description of each version is asked for once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._address = connection.address
+        self._metadata = tuple(connection.authorization.items())
         self._preprocessing_versions: dict[tuple[str, int], str | None] = {}
 
-    def predict(
-        self, images: Sequence[bytes], *, model: str | None, top_k: int | None, signature_name: str, timeout: float
-    ) -> list[Prediction]:
-        """See `Transport`."""
-        response = self._call(_request(model or "", signature_name, "image_bytes", images), timeout)
-        name, version = response.model_spec.name or model or "", response.model_spec.version.value
-        preprocessing_version = self._preprocessing_version(name, version, timeout)
+    def steps(self, question: Question) -> Steps:
+        """See `ClientProtocol`."""
+        response = yield _request(question.model or "", question.signature_name, "image_bytes", question.images)
+        name, version = response.model_spec.name or question.model or "", response.model_spec.version.value
+        if (name, version) not in self._preprocessing_versions:
+            description = _request(name, "describe", "request", [b""])
+            description.model_spec.version.value = version
+            try:
+                found = _preprocessing_version((yield description), name, version)
+            except ServingError as error:
+                if error.code not in {Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION, Code.NOT_FOUND}:
+                    raise
+                found = None  # no signature of this name: not one of Darkroom's models
+            self._preprocessing_versions[name, version] = found
+        preprocessing_version = self._preprocessing_versions[name, version]
         return [
             build_prediction(classes, value, model=name, version=version, preprocessing_version=preprocessing_version)
-            for classes, value in _read(response.outputs, top_k, len(images))
+            for classes, value in _read(response.outputs, question.top_k, len(question.images))
         ]
+
+    def _error(self, error: Any, seconds: float) -> ServingError:
+        code, details = Code(error.code().value[0]), error.details() or ""
+        trailers = dict(error.trailing_metadata() or ())
+        if "x-refusal-reason" in trailers:
+            return ImageRefusedError(details, trailers["x-refusal-reason"], int(trailers.get("x-refusal-image", "0")))
+        if "x-request-id" not in trailers:
+            if code is Code.UNAVAILABLE:
+                return ServingError(code, f"the gateway at {self._address} is not reachable: {details}")
+            if code is Code.DEADLINE_EXCEEDED:
+                return ServingError(code, f"the gateway at {self._address} did not answer within {seconds:g} s")
+        wait = str(trailers.get("grpc-retry-pushback-ms", ""))
+        return BusyError(code, details, int(wait) / 1000) if wait.isdecimal() else ServingError(code, details)
+
+
+class GrpcTransport(GrpcProtocol):
+    """Waits."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._channel = (
+            grpc.insecure_channel(connection.address, _CHANNEL_OPTIONS)
+            if connection.tls is None
+            else grpc.secure_channel(connection.address, _credentials(connection.tls), _CHANNEL_OPTIONS)
+        )
+        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+
+    def send(self, call: predict_pb2.PredictRequest, seconds: float) -> Any:
+        """See `Transport`."""
+        try:
+            return self._stub.Predict(call, timeout=seconds, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise self._error(error, seconds) from error
 
     def close(self) -> None:
         """Close the channel."""
         self._channel.close()
 
-    def _preprocessing_version(self, model: str, version: int, timeout: float) -> str | None:
-        key = (model, version)
-        if key not in self._preprocessing_versions:
-            request = _request(model, "describe", "request", [b""])
-            request.model_spec.version.value = version
-            try:
-                text = self._call(request, timeout).outputs["description"].string_val[0]
-                found = json.loads(text)["preprocessing"]["version"]
-            except ServingError as error:
-                if error.code not in {Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION, Code.NOT_FOUND}:
-                    raise
-                found = None  # no signature of this name: not one of Darkroom's models
-            except (ValueError, KeyError, IndexError, TypeError) as error:
-                raise ServingError(
-                    Code.INTERNAL, f"model {model} version {version} describes itself in a way that can't be read"
-                ) from error
-            self._preprocessing_versions[key] = found
-        return self._preprocessing_versions[key]
 
-    def _call(self, request: predict_pb2.PredictRequest, timeout: float) -> Any:
+class AsyncGrpcTransport(GrpcProtocol):
+    """Awaits. The channel belongs to the event loop of the first request."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._connection = connection
+        self._channel: Any = None
+        self._stub: Any = None
+
+    async def send(self, call: predict_pb2.PredictRequest, seconds: float) -> Any:
+        """See `AsyncTransport`."""
+        if self._channel is None:
+            address, tls = self._connection.address, self._connection.tls
+            self._channel = (
+                grpc.aio.insecure_channel(address, _CHANNEL_OPTIONS)
+                if tls is None
+                else grpc.aio.secure_channel(address, _credentials(tls), _CHANNEL_OPTIONS)
+            )
+            self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         try:
-            return self._stub.Predict(request, timeout=timeout)
-        except grpc.RpcError as error:
-            raise self._error(error, timeout) from error
+            return await self._stub.Predict(call, timeout=seconds, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            raise self._error(error, seconds) from error
 
-    def _error(self, error: Any, timeout: float) -> ServingError:
-        code, details = Code(error.code().value[0]), error.details() or ""
-        trailers = dict(error.trailing_metadata() or ())
-        if "x-refusal-reason" in trailers:
-            return ImageRefusedError(details, trailers["x-refusal-reason"], int(trailers.get("x-refusal-image", "0")))
-        if code is Code.UNAVAILABLE and "x-request-id" not in trailers:
-            return ServingError(code, f"the gateway at {self._address} is not reachable: {details}")
-        if code is Code.DEADLINE_EXCEEDED and "x-request-id" not in trailers:
-            return ServingError(code, f"the gateway at {self._address} did not answer within {timeout:g} s")
-        return ServingError(code, details)
+    async def close(self) -> None:
+        """Close the channel."""
+        if self._channel is not None:
+            await self._channel.close()
+
+
+def _credentials(tls: Tls) -> Any:
+    def content(path: Path | None) -> bytes | None:
+        return None if path is None else path.read_bytes()
+
+    return grpc.ssl_channel_credentials(content(tls.ca_file), content(tls.key_file), content(tls.certificate_file))
+
+
+def _preprocessing_version(response: Any, model: str, version: int) -> str | None:
+    """What a model's description says.
+
+    Raises:
+        ServingError: INTERNAL for a description that can't be read.
+    """
+    try:
+        found = json.loads(response.outputs["description"].string_val[0])["preprocessing"]["version"]
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise ServingError(
+            Code.INTERNAL, f"model {model} version {version} describes itself in a way that can't be read"
+        ) from error
+    return None if found is None else str(found)
 
 
 def _request(model: str, signature_name: str, name: str, values: Sequence[bytes]) -> predict_pb2.PredictRequest:

@@ -34,17 +34,6 @@ def test_every_curl_example_works(served, tmp_path):
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
-def test_the_python_example_works(served, tmp_path, monkeypatch, capsys):
-    (tmp_path / "cat.png").write_bytes(RED)
-    monkeypatch.chdir(tmp_path)
-    (code,) = blocks("python")
-
-    # The test's classes are two, and the example asks for three.
-    exec(code.replace("127.0.0.1:8080", served.rest).replace("top_k=3", "top_k=2"), {})
-
-    assert capsys.readouterr().out.startswith("cat 0.9")
-
-
 def test_every_metric_is_listed_and_exists():
     metrics = GatewayMetrics(max_classes=1)
     metrics.watch_values(draining=lambda: 0.0, log_failures=lambda: 0.0)
