@@ -164,7 +164,8 @@ class _Announcer:
         click.echo(
             f"  curl -H 'Content-Type: image/png' --data-binary @IMAGE.png "
             f"'http://{self._rest}/v1/models/{name}:predict?top_k=3'\n"
-            f"  darkroom predict IMAGE.png --address {self._rest} --model {name}",
+            f"  darkroom predict IMAGE.png --address {self._rest} --model {name}\n"
+            f"or in a browser at http://{self._rest}/",
             err=True,
         )
         _event(event="ready", model=name, version=version)

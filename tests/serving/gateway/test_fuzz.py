@@ -63,6 +63,24 @@ def test_random_json(ask, key, document):
 
 
 @some
+@given(st.sampled_from(["images", "top_k"]), _JSON)
+@example("images", [{"url": "https://\ud800/"}])
+@example("images", [{"b64": "\ud800"}])
+def test_random_json_of_images(ask, key, document):
+    ask("/v1/models/pets:predict", json.dumps({"images": [document], key: document}).encode(), "application/json")
+
+
+@some
+@given(_JSON, _JSON, st.sampled_from(["BYTES", "FP32", "INT8"]))
+@example(["x"], [10**30], "BYTES")
+@example([], [0, 2**62], "FP32")
+def test_random_open_inference_tensors(ask, data, shape, datatype):
+    for size in (shape, [len(data)] if isinstance(data, list) else [1]):
+        tensor = {"name": "image_bytes", "datatype": datatype, "shape": size, "data": data}
+        ask("/v2/models/pets/infer", json.dumps({"inputs": [tensor]}).encode(), "application/json")
+
+
+@some
 @given(st.binary(max_size=300), st.text(alphabet='abc;=" -', max_size=20))
 def test_random_multipart(ask, body, boundary):
     content_type = f"multipart/form-data; boundary={boundary}".strip()
