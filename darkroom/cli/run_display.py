@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _MARKS = {"done": "[green]✓[/]", "cached": "[cyan]↺[/]", "failed": "[red]✗[/]"}
 
+_UNWRAPPED_WIDTH = 1000
+
 # The report in the quarantine artifact holds all of them.
 _NAMED_FILES = 10
 
@@ -32,6 +34,9 @@ class RunDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        if not console.is_terminal:
+            # In a log or a pipe a path stays in one line, and whole.
+            console.width = _UNWRAPPED_WIDTH
         self._live: Live | None = None
         self._node = ""
         self._started = 0.0
@@ -109,7 +114,7 @@ class RunDisplay:
         where = f"version {summary.pushed_version} in {summary.pushed_to}" if summary.pushed_to else "nowhere"
         table.add_row("pushed", escape(where))
         self._console.print()
-        self._console.print(table, soft_wrap=not self._console.is_terminal)
+        self._console.print(table)
 
     def _quarantine(self, files: tuple[QuarantinedFile, ...]) -> None:
         for file in files[:_NAMED_FILES]:

@@ -68,8 +68,8 @@ def test_a_good_model_is_pushed(project, summary):
 def test_the_screen_shows_components_training_and_outcome_and_no_noise(first, summary):
     for component in summary["seconds"]:
         assert re.search(rf"✓ {component} +done +\d+\.\d s\n", first.stderr), component
-    assert re.search(r"epoch +1/12  loss \d", first.stderr)
-    assert f"version {summary['pushed_version']} in " in first.stderr
+    assert re.search(r"epoch +1/12 .*\bloss \d", first.stderr)
+    assert f"version {summary['pushed_version']} in {summary['pushed_to']}" in first.stderr
     assert "baseline       none yet" in first.stderr
     noise = [line for line in first.stderr.splitlines() if re.search(r"WARNING|[IWE]\d{4} |absl|tensorflow/", line)]
     assert noise == []
