@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -73,8 +74,10 @@ def push(source: Path, model_folder: Path, complete: Callable[[Path], None] | No
 
 def _remove_abandoned(model_folder: Path) -> None:
     for entry in model_folder.glob(f"{_STAGING_PREFIX}*"):
-        if time.time() - entry.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
-            shutil.rmtree(entry)
+        # What is gone since it was listed became a version, or another push removes it.
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - entry.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+                shutil.rmtree(entry)
 
 
 def _flush(folder: Path) -> None:

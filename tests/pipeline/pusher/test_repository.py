@@ -1,5 +1,7 @@
+import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -39,14 +41,27 @@ def test_versions_grow_when_the_clock_was_set_back(model, tmp_path):
 
 
 def test_pushes_at_the_same_time_all_arrive(model, tmp_path):
-    pushed = []
-    threads = [threading.Thread(target=lambda: pushed.append(push(model, tmp_path / "m"))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(pushed)) == 8
+    with ThreadPoolExecutor(8) as pool:
+        pushed = list(pool.map(lambda _: push(model, tmp_path / "m"), range(40)))
+    assert len(set(pushed)) == 40
     assert versions(tmp_path / "m") == sorted(pushed)
+
+
+def test_staging_folders_that_a_crash_left_are_removed_by_many_pushes_at_once(model, tmp_path):
+    folder = tmp_path / "m"
+    two_days_ago = time.time() - 2 * 24 * 3600
+    for number in range(200):
+        (folder / f".pushing-{number}" / "variables").mkdir(parents=True)
+        os.utime(folder / f".pushing-{number}", (two_days_ago, two_days_ago))
+    with ThreadPoolExecutor(8) as pool:
+        pushed = list(pool.map(lambda _: push(model, folder), range(16)))
+    assert [entry.name for entry in sorted(folder.iterdir())] == [str(version) for version in sorted(pushed)]
+
+
+def test_a_staging_folder_that_another_push_still_fills_is_left_alone(model, tmp_path):
+    (tmp_path / "m" / ".pushing-other").mkdir(parents=True)
+    push(model, tmp_path / "m")
+    assert (tmp_path / "m" / ".pushing-other").is_dir()
 
 
 def test_a_reader_never_sees_a_part(model, tmp_path):
