@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 # Not tfx.v1: it imports Google Cloud's whole client library, which takes longer than TensorFlow.
 from tfx import components
+from tfx.dsl.components.base import base_component, base_node
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import trainer_pb2, transform_pb2
-from tfx.types import Channel, standard_artifacts
+from tfx.types import BaseChannel, Channel, standard_artifacts
 
 import darkroom
 from darkroom.configuration import DarkroomConfig
@@ -26,9 +28,25 @@ from pipeline.pusher.component import ModelPusher
 from pipeline.statistics.channel_statistics import SPEC_KEY
 from pipeline.statistics.tfdv_options import statistics_options
 from pipeline.training.options import OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
+from pipeline.tuning.options import TUNING_KEY, TUNING_ROOT_KEY
 
 # Beam runners whose workers are this process, or its children in the same environment.
 _LOCAL_RUNNERS = ("DirectRunner",)
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """The components that come before any training.
+
+    Attributes:
+        components: in order.
+        examples, schema, transform_graph: their outputs.
+    """
+
+    components: tuple[base_component.BaseComponent, ...]
+    examples: BaseChannel
+    schema: BaseChannel
+    transform_graph: BaseChannel
 
 
 def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
@@ -41,6 +59,58 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
         darkroom.errors.ConfigurationError: the model's weights or the user's module cannot be used.
     """
     config = with_matching_scaling(config)
+    data, baseline = _data(config), _baseline()
+    options = TrainerOptions.from_configuration(config, darkroom.__version__)
+    tuner = _tuner(config, options, data, baseline) if config.tuning.enabled else None
+    trainer = components.Trainer(
+        run_fn="pipeline.training.run.run_fn",
+        examples=data.examples,
+        transform_graph=data.transform_graph,
+        schema=data.schema,
+        base_model=baseline.outputs["model"] if _goes_on(config) else None,
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner is not None else None,
+        train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
+        eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
+        custom_config={
+            OPTIONS_KEY: options.model_dump_json(),
+            STATE_ROOT_KEY: os.path.join(config.pipeline_root, "training"),
+        },
+    )
+    evaluator = components.Evaluator(
+        examples=data.examples,
+        example_splits=[TEST_SPLIT],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        eval_config=eval_config(config.evaluation),
+    )
+    pusher = ModelPusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        evaluation=evaluator.outputs["evaluation"],
+        model_folder=os.path.join(config.repository_path, config.model.name),
+    )
+    searched = (tuner,) if tuner is not None else ()
+    # In this order a run shows them.
+    before = (baseline, *searched, trainer) if _goes_on(config) else (*searched, trainer, baseline)
+    return _pipeline(config, [*data.components, *before, evaluator, pusher])
+
+
+def create_tuning_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
+    """The part of a configuration's pipeline that ends with the search for hyperparameters.
+
+    A run with `tuning.enabled` reuses its components' results, those of the search included.
+
+    Raises:
+        darkroom.errors.ConfigurationError: the model's weights or the user's module cannot be used.
+    """
+    config = with_matching_scaling(config)
+    data, baseline = _data(config), _baseline()
+    options = TrainerOptions.from_configuration(config, darkroom.__version__)
+    resolver = (baseline,) if _goes_on(config) else ()
+    return _pipeline(config, [*data.components, *resolver, _tuner(config, options, data, baseline)])
+
+
+def _data(config: DarkroomConfig) -> _Data:
     example_gen = ImageExampleGen(IngestionOptions.from_configuration(config))
     examples = example_gen.outputs["examples"]
     statistics_gen = components.StatisticsGen(examples=examples, stats_options=statistics_options())
@@ -57,53 +127,50 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
         disable_statistics=True,
         custom_config={SPEC_KEY: config.preprocessing.model_dump_json()},
     )
-    options = TrainerOptions.from_configuration(config, darkroom.__version__)
-    baseline = Resolver(
+    return _Data(
+        (example_gen, statistics_gen, schema_gen, example_validator, transform),
+        examples,
+        schema_gen.outputs["schema"],
+        transform.outputs["transform_graph"],
+    )
+
+
+def _baseline() -> Resolver:
+    return Resolver(
         strategy_class=LatestBlessedModelStrategy,
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
     ).with_id("Baseline")
-    goes_on = config.training.recipe.name == "warm_start" and config.training.recipe.version == LATEST_BLESSED
-    trainer = components.Trainer(
-        run_fn="pipeline.training.run.run_fn",
-        examples=examples,
-        transform_graph=transform.outputs["transform_graph"],
-        schema=schema_gen.outputs["schema"],
-        base_model=baseline.outputs["model"] if goes_on else None,
+
+
+def _goes_on(config: DarkroomConfig) -> bool:
+    """Whether training goes on from the latest blessed model."""
+    return config.training.recipe.name == "warm_start" and config.training.recipe.version == LATEST_BLESSED
+
+
+def _tuner(
+    config: DarkroomConfig, options: TrainerOptions, data: _Data, baseline: Resolver
+) -> base_component.BaseComponent:
+    return components.Tuner(
+        tuner_fn="pipeline.tuning.run.tuner_fn",
+        examples=data.examples,
+        transform_graph=data.transform_graph,
+        base_model=baseline.outputs["model"] if _goes_on(config) else None,
         train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
         custom_config={
             OPTIONS_KEY: options.model_dump_json(),
-            STATE_ROOT_KEY: os.path.join(config.pipeline_root, "training"),
+            TUNING_KEY: config.tuning.model_dump_json(exclude={"enabled"}),
+            TUNING_ROOT_KEY: os.path.join(config.pipeline_root, "tuning"),
         },
     )
-    evaluator = components.Evaluator(
-        examples=examples,
-        example_splits=[TEST_SPLIT],
-        model=trainer.outputs["model"],
-        baseline_model=baseline.outputs["model"],
-        eval_config=eval_config(config.evaluation),
-    )
-    pusher = ModelPusher(
-        model=trainer.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
-        evaluation=evaluator.outputs["evaluation"],
-        model_folder=os.path.join(config.repository_path, config.model.name),
-    )
+
+
+def _pipeline(config: DarkroomConfig, nodes: list[base_node.BaseNode]) -> tfx_pipeline.Pipeline:
     return tfx_pipeline.Pipeline(
         pipeline_name=config.pipeline_name,
         pipeline_root=os.path.join(config.pipeline_root, "artifacts"),
-        components=[
-            example_gen,
-            statistics_gen,
-            schema_gen,
-            example_validator,
-            transform,
-            trainer,
-            baseline,
-            evaluator,
-            pusher,
-        ],
+        components=nodes,
         enable_cache=config.pipeline.cache,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             os.path.join(config.pipeline_root, "metadata.sqlite")

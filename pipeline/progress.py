@@ -37,6 +37,9 @@ class ProgressReporter(Protocol):
     def epoch(self, progress: EpochProgress) -> None:
         """An epoch of training has ended."""
 
+    def step(self, text: str) -> None:
+        """A part of a component's work is done."""
+
     def note(self, text: str) -> None:
         """Something that people should know now."""
 
@@ -49,6 +52,10 @@ class LogReporter:
         metrics = " ".join(f"{name}={value:.4f}" for name, value in progress.metrics.items())
         where = f"{progress.phase} epoch {progress.epoch}/{progress.epochs}".strip()
         _log.info("%s %s (%.1f s)", where, metrics, progress.seconds)
+
+    def step(self, text: str) -> None:
+        """Logs one line."""
+        _log.info("%s", text)
 
     def note(self, text: str) -> None:
         """Logs one line."""

@@ -42,6 +42,7 @@ class RunSummary(BaseModel):
         anomalies: what TFDV's validator found in a split, one sentence each.
         preprocessing_version: of the trained model.
         epochs: how many ran.
+        tuned: hyperparameters that a search put in place of the configuration's.
         accuracy, baseline_accuracy, loss: on the test split; None where not measured.
         blessed: whether the model passed the gate.
         reasons: a sentence for each rule of the gate.
@@ -59,6 +60,7 @@ class RunSummary(BaseModel):
     anomalies: tuple[str, ...]
     preprocessing_version: str
     epochs: int
+    tuned: dict[str, Any]
     accuracy: float | None
     baseline_accuracy: float | None
     loss: float | None
@@ -95,6 +97,7 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
         anomalies=tuple(_anomalies(_output(results, "ExampleValidator", "anomalies"))),
         preprocessing_version=description["preprocessing"]["version"],
         epochs=description["training"]["epochs_run"],
+        tuned=description["training"].get("tuned", {}),
         accuracy=verdict.accuracy,
         baseline_accuracy=verdict.baseline_accuracy,
         loss=verdict.loss,

@@ -14,6 +14,7 @@ from darkroom.errors import DarkroomError
 _COMMANDS = {
     "init": ("darkroom.cli.init", "Look at a folder of images and write a darkroom.yaml for it."),
     "run": ("darkroom.cli.run", "Run the pipeline: images in, validated and pushed model out."),
+    "tune": ("darkroom.cli.tune", "Search for hyperparameters; a run can train with the best."),
     "serve": ("darkroom.cli.serve", "Serve the newest pushed model: gateway and embedded model server."),
     "model-server": ("darkroom.cli.model_server", "Start the model server alone."),
     "predict": ("darkroom.cli.predict", "Ask a running gateway about images."),

@@ -79,6 +79,10 @@ class RunDisplay:
         else:
             self._print(f"     [dim]{text}[/]")
 
+    def step(self, text: str) -> None:
+        """A part of a component's work is done."""
+        self._print(f"     [dim]{escape(text)}[/]")
+
     def note(self, text: str) -> None:
         """Something that people should know now."""
         self._print(f"     [yellow]{escape(text)}[/]")
@@ -104,6 +108,8 @@ class RunDisplay:
         table.add_row("images", f"{images}{put_aside}")
         table.add_row("classes", f"{len(summary.labels)}")
         table.add_row("preprocessing", summary.preprocessing_version)
+        for key, value in summary.tuned.items():
+            table.add_row("tuned", escape(f"{key} {value}"))
         table.add_row("accuracy", _number(summary.accuracy))
         table.add_row(
             "baseline", _number(summary.baseline_accuracy) if summary.baseline_accuracy is not None else "none yet"

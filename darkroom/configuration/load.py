@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import types
-import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from darkroom.configuration.annotations import section_in
 from darkroom.configuration.model import DarkroomConfig
 from darkroom.errors import ConfigurationError
 
@@ -131,7 +130,7 @@ def _suggestion(location: Location) -> str:
 def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
     for part in location:
         field = model.model_fields.get(str(part))
-        inner = _model_in(field.annotation) if field else None
+        inner = section_in(field.annotation) if field else None
         if inner is None:
             return []
         model = inner
@@ -141,18 +140,9 @@ def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
 def _all_keys(model: type[BaseModel], prefix: Location) -> Iterable[tuple[str, str]]:
     for name, field in model.model_fields.items():
         yield name, _dotted((*prefix, name))
-        inner = _model_in(field.annotation)
+        inner = section_in(field.annotation)
         if inner is not None:
             yield from _all_keys(inner, (*prefix, name))
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The section class in an annotation such as `Section` or `Section | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return next((found for part in typing.get_args(annotation) if (found := _model_in(part))), None)
-    return None
 
 
 def _dotted(location: Location) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
+from darkroom.configuration.hyperparameters import check_range
 from darkroom.configuration.model_section import ModelSection
 from darkroom.configuration.section import Section
 from darkroom.configuration.sections import (
@@ -17,6 +18,8 @@ from darkroom.configuration.sections import (
     PushSection,
 )
 from darkroom.configuration.training_section import TrainingSection
+from darkroom.configuration.tuning_section import TuningSection
+from darkroom.errors import ConfigurationError
 from preprocessing.spec import PreprocessingSpec
 from serving.gateway.settings import GatewaySettings
 
@@ -31,6 +34,9 @@ class DarkroomConfig(Section):
     )
     model: ModelSection = Field(default_factory=ModelSection, description="The network.")
     training: TrainingSection = Field(default_factory=TrainingSection, description="How it is fitted.")
+    tuning: TuningSection = Field(
+        default_factory=TuningSection, description="Which hyperparameters are searched before it is fitted."
+    )
     evaluation: EvaluationSection = Field(default_factory=EvaluationSection, description="What it must reach.")
     push: PushSection = Field(default_factory=PushSection, description="Where it goes.")
     pipeline: PipelineSection = Field(default_factory=PipelineSection, description="Where runs are recorded.")
@@ -38,6 +44,23 @@ class DarkroomConfig(Section):
     serving: GatewaySettings = Field(default_factory=GatewaySettings, description="The gateway.")
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @model_validator(mode="after")
+    def _can_be_tuned(self) -> Self:
+        # What nobody asked for need not fit.
+        asked = self.tuning.enabled or "parameters" in self.tuning.model_fields_set
+        for key, range_ in self.tuning.parameters.items() if asked else ():
+            try:
+                check_range(self.model, self.training, key, range_)
+            except ConfigurationError as error:
+                raise ValueError(f"tuning.parameters: {error}") from error
+        distribution = self.training.distribution
+        if self.tuning.enabled and distribution.strategy in ("multi_worker", "tpu"):
+            raise ValueError(
+                f"tuning searches on one machine, but training.distribution.strategy is {distribution.strategy}; "
+                "search with 'darkroom tune --set training.distribution.strategy=mirrored' and train with what it found"
+            )
+        return self
 
     def located_at(self, base: Path) -> Self:
         """The same configuration with relative paths taken from `base`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import types
 import typing
 from collections.abc import Iterator
 from enum import Enum
@@ -13,6 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from darkroom.configuration.annotations import alternatives, is_section, section_in
 from darkroom.configuration.model import DarkroomConfig
 
 _INTRODUCTION = """\
@@ -42,7 +42,7 @@ def reference_markdown() -> str:
 def _keys(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
     for name, field in section.model_fields.items():
         yield f"{prefix}.{name}", field
-        inner = next((part for part in _alternatives(field.annotation) if _is_section(part)), None)
+        inner = section_in(field.annotation)
         if inner is not None:
             yield from _keys(inner, f"{prefix}.{name}")
 
@@ -53,23 +53,13 @@ def _row(key: str, field: FieldInfo) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
 
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _alternatives(annotation: Any) -> tuple[Any, ...]:
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return typing.get_args(annotation)
-    return (annotation,)
-
-
 _NAMES = {str: "text", int: "integer", float: "number", bool: "true or false", type(None): "null"}
 
 
 def _type(annotation: Any) -> str:  # noqa: PLR0911 - one return for each kind of type
-    alternatives = _alternatives(annotation)
-    if len(alternatives) > 1:
-        return " or ".join(_type(part) for part in alternatives)
+    parts = alternatives(annotation)
+    if len(parts) > 1:
+        return " or ".join(_type(part) for part in parts)
     origin = typing.get_origin(annotation)
     if origin is Annotated:
         base, *metadata = typing.get_args(annotation)
@@ -77,15 +67,15 @@ def _type(annotation: Any) -> str:  # noqa: PLR0911 - one return for each kind o
     if origin is typing.Literal:
         return " or ".join(f"`{value}`" for value in typing.get_args(annotation))
     if origin in (tuple, list):
-        parts = [part for part in typing.get_args(annotation) if part is not Ellipsis]
-        length = f"{len(parts)} × " if len(parts) > 1 else ""
-        return f"list of {length}{_type(parts[0])}"
+        items = [part for part in typing.get_args(annotation) if part is not Ellipsis]
+        length = f"{len(items)} × " if len(items) > 1 else ""
+        return f"list of {length}{_type(items[0])}"
     if origin is dict:
         key, value = typing.get_args(annotation)
         return f"mapping of {_type(key)} to {_type(value)}"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f"`{member.value}`" for member in annotation)
-    if _is_section(annotation):
+    if is_section(annotation):
         return "section"
     return _NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
@@ -116,4 +106,9 @@ def _default(field: FieldInfo) -> str:
         value = value.value
     if isinstance(value, tuple):
         value = [item.value if isinstance(item, Enum) else item for item in value]
-    return f"`{json.dumps(value)}`"
+    return f"`{json.dumps(value, default=_plain)}`"
+
+
+def _plain(section: BaseModel) -> dict[str, Any]:
+    """A section among the values of a mapping, as it would stand in the file."""
+    return section.model_dump(mode="json", exclude_defaults=True)

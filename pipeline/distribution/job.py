@@ -16,7 +16,8 @@ class Job(BaseModel):
         function: its import path, `package.module.name`.
         argument: the one JSON object that it takes.
         threads: cores for each worker's operations; 0 leaves them to TensorFlow.
-        workers_here: processes of this job on this machine, which share out its GPUs.
+        workers_here: processes on this machine, which share out its GPUs.
+        place_here: this process's among them, from 0; None for its number in the cluster.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,6 +26,7 @@ class Job(BaseModel):
     argument: dict[str, Any]
     threads: int = 0
     workers_here: int = 1
+    place_here: int | None = None
 
     def load(self) -> Callable[[dict[str, Any]], None]:
         """The function."""

@@ -22,6 +22,10 @@ class MessageWriter:
         """An epoch of training has ended."""
         self._write({"epoch": dataclasses.asdict(progress)})
 
+    def step(self, text: str) -> None:
+        """A part of a component's work is done."""
+        self._write({"step": text})
+
     def note(self, text: str) -> None:
         """Something that people should know now."""
         self._write({"note": text})
@@ -40,6 +44,8 @@ def deliver(line: str, reporter: ProgressReporter) -> DarkroomError | None:
     message = json.loads(line)
     if "epoch" in message:
         reporter.epoch(EpochProgress(**message["epoch"]))
+    elif "step" in message:
+        reporter.step(message["step"])
     elif "note" in message:
         reporter.note(message["note"])
     elif "error" in message:

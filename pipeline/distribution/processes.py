@@ -102,6 +102,10 @@ class WorkerProcesses:
         """Their process ids, in the order of the clusters."""
         return tuple(worker.process.pid for worker in self._workers)
 
+    def end(self) -> None:
+        """Ends them, from another thread than the one that waits for them, which then sees them fail."""
+        self._end_all()
+
     def wait(self) -> None:
         """Passes on what they tell until all have ended.
 
@@ -195,6 +199,9 @@ class _Silent:
     def epoch(self, progress: object) -> None:
         """Nothing."""
 
+    def step(self, text: str) -> None:
+        """Nothing."""
+
     def note(self, text: str) -> None:
         """Nothing."""
 
@@ -207,10 +214,14 @@ def in_own_processes(section: DistributionSection) -> bool:
 def job_for(function: str, argument: dict[str, Any], section: DistributionSection) -> Job:
     """The job of `workers` processes on this machine, which share its cores where it has no GPUs."""
     here = section.workers or 1
+    return Job(function=function, argument=argument, threads=threads_for(here), workers_here=here)
+
+
+def threads_for(processes: int) -> int:
+    """Cores for each of so many processes that compute on this machine; 0 where TensorFlow may take them all."""
     cores = os.cpu_count() or 1
     on_cpu = not tf.config.list_physical_devices("GPU")
-    threads = max(cores // here, 1) if on_cpu and here > 1 else 0
-    return Job(function=function, argument=argument, threads=threads, workers_here=here)
+    return max(cores // processes, 1) if on_cpu and processes > 1 else 0
 
 
 def run_job(job: Job, clusters: Sequence[Cluster]) -> None:

@@ -55,8 +55,16 @@ def _share_machine(job: Job) -> None:
     if job.threads:
         tf.config.threading.set_intra_op_parallelism_threads(job.threads)
     gpus = tf.config.list_physical_devices("GPU")
+    if not gpus or job.workers_here == 1:
+        return
     cluster = cluster_from_environment()
-    if gpus and job.workers_here > 1 and cluster is not None:
+    if job.place_here is not None:
+        # Processes that know nothing of each other may share a GPU where there are too few.
+        own = gpus[job.place_here :: job.workers_here] or [gpus[job.place_here % len(gpus)]]
+        for gpu in own:
+            tf.config.experimental.set_memory_growth(gpu, enable=True)
+        tf.config.set_visible_devices(own, "GPU")
+    elif cluster is not None:
         tf.config.set_visible_devices(gpus[cluster.number :: job.workers_here], "GPU")
 
 

@@ -43,6 +43,7 @@ def model_description(
             "optimizer": type(getattr(model.optimizer, "inner_optimizer", model.optimizer)).__name__,
             "loss": describe_loss(model),
             "options": options.training.model_dump(mode="json"),
+            "tuned": options.tuned,
             "replicas": result.replicas,
             "epochs_run": result.epochs_run,
             "best_epoch": result.best_epoch,

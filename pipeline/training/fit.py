@@ -19,9 +19,10 @@ from pipeline.training.from_scratch import fallback_store, from_scratch, scratch
 from pipeline.training.options import TrainerOptions
 from pipeline.training.preparation import Material
 from pipeline.training.recipes.phase import Phase
-from pipeline.training.session import Session, Subject
+from pipeline.training.session import Session
 from pipeline.training.split_files import SplitFiles
 from pipeline.training.state.store import StateStore
+from pipeline.training.subject import Subject
 from pipeline.training.watching.curves import write_curves
 from pipeline.training.watching.finding import Finding
 from pipeline.training.watching.history import LEARNING_RATE, PHASE
@@ -90,6 +91,7 @@ def fit(
     store: StateStore | None = None,
     strategy: tf.distribute.Strategy | None = None,
     run_folder: str | None = None,
+    pause_after: int | None = None,
 ) -> FitResult:
     """Builds the network and trains it by its recipe; goes on where an earlier session with the same store ended.
 
@@ -101,11 +103,12 @@ def fit(
         store: where the training's state is kept; None keeps none.
         strategy: where it runs, if made before; `multi_worker` must be, before TensorFlow first computes.
         run_folder: where curves, logs and checkpoints go; None writes none.
+        pause_after: epochs, over all phases and sessions, after which it is saved and paused; None never does.
 
     Raises:
         darkroom.errors.ConfigurationError: architecture, weights, the user's code, the recipe or an option does not fit
             these images or this task.
-        darkroom.errors.TrainingPausedError: the session's time is up.
+        darkroom.errors.TrainingPausedError: the session's time is up, or it has its epochs.
         darkroom.errors.DarkroomError: the loss is no longer a number.
     """
     if options.training.deterministic:
@@ -113,14 +116,14 @@ def fit(
     strategy = strategy or make_strategy(options.training.distribution)
     material = Material(graph, train, evaluation, facts, strategy, run_folder)
     subject, phases = material.prepare(options, scratch_accuracy(material, options, store))
-    session = _run(subject, phases, store)
+    session = _run(subject, phases, store, pause_after)
     transfer, findings, seconds = session.transfer, session.diagnose.findings, session.clock.seconds()
     if transfer.falls_back:
         note = "The weights from elsewhere do not help: training begins anew, from scratch."
         _log.warning("%s", note)
         reporter().note(note)
         subject, phases = material.prepare(from_scratch(options))
-        session = _run(subject, phases, fallback_store(store) if store is not None else None)
+        session = _run(subject, phases, fallback_store(store) if store is not None else None, pause_after)
         findings, seconds = [*findings, *session.diagnose.findings], seconds + session.clock.seconds()
     compute_in_float32(subject.network.model)
     return FitResult(
@@ -139,9 +142,9 @@ def fit(
     )
 
 
-def _run(subject: Subject, phases: tuple[Phase, ...], store: StateStore | None) -> Session:
+def _run(subject: Subject, phases: tuple[Phase, ...], store: StateStore | None, pause_after: int | None) -> Session:
     """Trains; the curves are drawn however it ends."""
-    session = Session(subject, store)
+    session = Session(subject, store, pause_after)
     best = None
     try:
         session.run(phases)

@@ -24,8 +24,8 @@ from pipeline.training.losses import class_weight_vector, wants_one_hot
 from pipeline.training.options import TrainerOptions
 from pipeline.training.recipes.phase import Phase, Watched
 from pipeline.training.recipes.plan import plan
-from pipeline.training.session import Subject
 from pipeline.training.split_files import SplitFiles
+from pipeline.training.subject import Subject
 from pipeline.training.warm_start import take_weights
 from preprocessing.graph import PreprocessingGraph
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from darkroom.errors import ConfigurationError
 from pipeline import features
@@ -20,23 +19,22 @@ from pipeline.distribution.cluster import clusters_to_start
 from pipeline.distribution.processes import in_own_processes, job_for, run_job
 from pipeline.distribution.shares import place_of
 from pipeline.distribution.strategy import make_strategy
-from pipeline.features import EVAL_SPLIT, TRAIN_SPLIT
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.model_description import DESCRIPTION_FILE, NETWORK_FILE
 from pipeline.models.domain import Domain, save_domain
 from pipeline.models.network import Network
 from pipeline.models.predictor import predictor, save_network
-from pipeline.progress import reporter
-from pipeline.statistics.channel_statistics import read_channel_statistics
 from pipeline.training.description import model_description
 from pipeline.training.fit import fit
 from pipeline.training.from_scratch import fallback_store
+from pipeline.training.inputs import TrainingInputs
 from pipeline.training.options import OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
 from pipeline.training.servable import ServableClassifier
 from pipeline.training.split_files import SplitFiles
 from pipeline.training.state.store import StateStore
-from pipeline.training.warm_start import StartingModel, read_starting_model, save_optimizer
+from pipeline.training.warm_start import save_optimizer
 from pipeline.training.warmup import write_warmup_requests
+from pipeline.tuning.values import values_of
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.saved import save_preprocessing
 
@@ -50,6 +48,7 @@ _ARGUMENTS = (
     "eval_files",
     "transform_output",
     "base_model",
+    "hyperparameters",
     "serving_model_dir",
     "model_run_dir",
     "custom_config",
@@ -64,7 +63,8 @@ def run_fn(fn_args: Any) -> None:
 
     Args:
         fn_args: TFX's FnArgs: `train_files`, `eval_files`, `transform_output`, `base_model` (the latest blessed model,
-            for a warm start), `serving_model_dir`, `model_run_dir`, `custom_config` with the options as JSON.
+            for a warm start), `hyperparameters` (the Tuner's best, in place of the options' own values),
+            `serving_model_dir`, `model_run_dir`, `custom_config` with the options as JSON.
     """
     arguments = {name: getattr(fn_args, name) for name in _ARGUMENTS}
     section = _options(arguments).training.distribution
@@ -85,28 +85,31 @@ def train(arguments: dict[str, Any]) -> None:
     strategy = make_strategy(options.training.distribution)
     chief = place_of(strategy).worker == 0
     fn_args = SimpleNamespace(**arguments)
-    facts = DatasetFacts.read(_examples_uri(fn_args.train_files[0]))
-    training = SplitFiles(tuple(fn_args.train_files), facts.split_size(TRAIN_SPLIT))
-    evaluation = SplitFiles(tuple(fn_args.eval_files), facts.split_size(EVAL_SPLIT))
-    sample = next(iter(training.records().take(1))).numpy()
-    statistics = read_channel_statistics(tft.TFTransformOutput(fn_args.transform_output), options.preprocessing, sample)
-    graph = PreprocessingGraph(options.preprocessing, statistics)
+    inputs = TrainingInputs.read(arguments, options.preprocessing)
+    facts, graph = inputs.facts, inputs.graph
     if chief:
         save_preprocessing(graph, os.path.join(fn_args.model_run_dir, PREPROCESSING_FOLDER))
-    options = options.model_copy(update={"starting": _starting_model(options, fn_args.base_model)})
+    options = options.going_on_from(fn_args.base_model)
     store = _state_store(fn_args.custom_config.get(STATE_ROOT_KEY), options, facts, graph)
     if store is not None and not chief:
         store = dataclasses.replace(store, writes=False)
     run_folder = fn_args.model_run_dir if chief else None
     result = fit(
-        options, graph, training, evaluation, facts=facts, store=store, strategy=strategy, run_folder=run_folder
+        options,
+        graph,
+        inputs.train,
+        inputs.evaluation,
+        facts=facts,
+        store=store,
+        strategy=strategy,
+        run_folder=run_folder,
     )
     if not chief:
         return
     description = model_description(options, facts, graph, result)
     model = result.network.model
     ServableClassifier(graph, predictor(model, result.task), facts.labels, description).save(fn_args.serving_model_dir)
-    _write_assets(fn_args.serving_model_dir, model, description, evaluation)
+    _write_assets(fn_args.serving_model_dir, model, description, inputs.evaluation)
     _write_json(os.path.join(fn_args.model_run_dir, "history.json"), result.history)
     if options.training.keep_optimizer:
         save_optimizer(model, fn_args.serving_model_dir)
@@ -118,7 +121,9 @@ def train(arguments: dict[str, Any]) -> None:
 
 
 def _options(arguments: dict[str, Any]) -> TrainerOptions:
-    return TrainerOptions.model_validate_json(arguments["custom_config"][OPTIONS_KEY])
+    options = TrainerOptions.model_validate_json(arguments["custom_config"][OPTIONS_KEY])
+    found = arguments.get("hyperparameters")
+    return options if found is None else options.with_values(values_of(found))
 
 
 def _state_store(
@@ -133,16 +138,6 @@ def _state_store(
         trained["training"].pop(key)
     subject = json.dumps([trained, facts.model_dump(mode="json"), graph.version], sort_keys=True)
     return StateStore(os.path.join(root, hashlib.sha256(subject.encode()).hexdigest()[:_STATE_NAME_LENGTH]))
-
-
-def _starting_model(options: TrainerOptions, latest_blessed: str | None) -> StartingModel | None:
-    """What a warm start goes on from; None for other recipes, and for the first run of all."""
-    if options.training.recipe.name != "warm_start" or options.starting is not None:
-        return options.starting
-    if latest_blessed is None:
-        reporter().note("Warm start: there is no blessed model yet, so this training begins from scratch.")
-        return None
-    return read_starting_model(latest_blessed, "the latest blessed model")
 
 
 def _save_domain(options: TrainerOptions, facts: DatasetFacts, graph: PreprocessingGraph, network: Network) -> None:
@@ -163,11 +158,6 @@ def _save_domain(options: TrainerOptions, facts: DatasetFacts, graph: Preprocess
         labels=facts.labels,
     )
     save_domain(network.base, domain, Path(options.domain_folder))
-
-
-def _examples_uri(train_pattern: str) -> str:
-    """`<uri>/Split-train/*` to `<uri>`."""
-    return os.path.dirname(os.path.dirname(train_pattern))
 
 
 def _write_assets(model_dir: str, model: keras.Model, description: dict[str, Any], evaluation: SplitFiles) -> None:

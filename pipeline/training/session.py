@@ -9,24 +9,15 @@ import os
 from dataclasses import dataclass
 
 import keras
-import tensorflow as tf
 
-from pipeline.distribution.distributed import distributed
+from darkroom.errors import TrainingPausedError
 from pipeline.distribution.learning_rate_scaling import scaled_learning_rate
-from pipeline.distribution.replica_training import trained_in_replicas
 from pipeline.distribution.shares import ALONE
-from pipeline.features import EVAL_SPLIT
-from pipeline.ingestion.dataset_facts import DatasetFacts
-from pipeline.models.network import Network
 from pipeline.models.task import Task
 from pipeline.progress import reporter
-from pipeline.training.batches import Batches
 from pipeline.training.callbacks import EvaluateMovingAverage, ReportEpochs, StopAtStep
 from pipeline.training.compilation import compile_network
-from pipeline.training.metrics.of_training import outcomes_of
-from pipeline.training.metrics.outcomes import Outcomes
 from pipeline.training.metrics.registry import greater_is_better
-from pipeline.training.options import TrainerOptions
 from pipeline.training.recipes.freezing import Freezing
 from pipeline.training.recipes.phase import Phase
 from pipeline.training.schedules import learning_rate, shifted
@@ -34,6 +25,7 @@ from pipeline.training.state.clock import Clock
 from pipeline.training.state.saver import Position, SavedState, StateSaver, read_state, save_state
 from pipeline.training.state.store import StateStore
 from pipeline.training.state.variables import read_weights, write_weights
+from pipeline.training.subject import Subject, run_epochs
 from pipeline.training.warm_start import steps_before, take_optimizer_state
 from pipeline.training.watching.best_epoch import BestEpoch
 from pipeline.training.watching.checkpoints import KeepCheckpoints
@@ -54,46 +46,6 @@ CHECKPOINTS_FOLDER = "checkpoints"
 TENSORBOARD_FOLDER = "tensorboard"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is trained, on what, and where.
-
-    Attributes:
-        network: with its starting weights.
-        task: what it predicts.
-        options: of the training.
-        batches: its data.
-        strategy: the network was made under.
-        facts: of the data set.
-        own_callbacks: the user's.
-        run_folder: where logs and checkpoints go; None writes none.
-        starts_elsewhere: whether its weights come from another training.
-        scratch_accuracy: what a training from scratch on the same budget reached; None where there was none.
-    """
-
-    network: Network
-    task: Task
-    options: TrainerOptions
-    batches: Batches
-    strategy: tf.distribute.Strategy
-    facts: DatasetFacts
-    own_callbacks: tuple[keras.callbacks.Callback, ...] = ()
-    run_folder: str | None = None
-    starts_elsewhere: bool = False
-    scratch_accuracy: float | None = None
-
-    @property
-    def outcomes(self) -> Outcomes:
-        """The form of labels and predictions."""
-        return outcomes_of(self.network.model)
-
-    @property
-    def majority(self) -> float | None:
-        """The share of the eval split's commonest class; None where it is not known."""
-        counts = self.facts.counts.get(EVAL_SPLIT, {}).values()
-        return max(counts) / sum(counts) if sum(counts) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +84,17 @@ class Session:
         transfer: whether weights from elsewhere do any good.
     """
 
-    def __init__(self, subject: Subject, store: StateStore | None) -> None:
+    def __init__(self, subject: Subject, store: StateStore | None, pause_after: int | None = None) -> None:
         """Takes what to train.
 
         Args:
             subject: the network and its data.
             store: where the state is kept; None keeps none.
+            pause_after: epochs, over all phases and sessions, after which it is saved and paused; None never does.
         """
         section = subject.options.training
         self._subject, self._store, self._section = subject, store, section
+        self._pause_after = pause_after
         self._saved = read_state(store) if store is not None and section.checkpoint.resume else None
         self._freezing = Freezing(subject.network)
         self.history = History()
@@ -164,7 +118,7 @@ class Session:
         """Trains.
 
         Raises:
-            TrainingPausedError: the session's time is up; the next session goes on.
+            TrainingPausedError: the session's time is up, or it has its epochs; the next session goes on.
         """
         saved, offset = self._saved, 0
         if saved is not None:
@@ -179,7 +133,14 @@ class Session:
             if self._is_over:
                 break
             offset += epochs
+            if number + 1 < len(phases) and self._has_epochs:
+                raise TrainingPausedError(f"Training paused after {self.history.epochs} epochs.")
         self.transfer.check()
+
+    @property
+    def _has_epochs(self) -> bool:
+        """Whether it has the epochs after which it pauses."""
+        return self._pause_after is not None and self.history.epochs >= self._pause_after
 
     @property
     def _is_over(self) -> bool:
@@ -220,10 +181,10 @@ class Session:
         first, end = turn.offset + start.epoch, turn.offset + turn.epochs
         if start.step:
             # Keras counts steps from an epoch's start, so the rest of one is a short epoch of its own.
-            self._fit(first, first + 1, start.step, callbacks)
+            run_epochs(subject, first, first + 1, callbacks, first_step=start.step)
             first += 1
         if first < end and not (start.step and model.stop_training):
-            self._fit(first, end, 0, callbacks)
+            run_epochs(subject, first, end, callbacks)
         self.best_epoch = self.history.epochs - 1
         if best is not None and best.best_index is not None and not self.objective.reached:
             best.put_back()
@@ -239,24 +200,6 @@ class Session:
                 self.clock.seconds(),
                 best_epoch=self.best_epoch,
                 is_boundary=True,
-            )
-
-    def _fit(self, first: int, end: int, first_step: int, callbacks: list[keras.callbacks.Callback]) -> None:
-        batches, model, strategy = self._subject.batches, self._subject.network.model, self._subject.strategy
-        training = batches.of_training(first, end, first_step)
-        with strategy.scope():
-            # Keras would make the metrics' and the optimizer's variables in the first step; a stored state needs them
-            # before that.
-            model._symbolic_build(data_batch=training.element_spec)
-        with trained_in_replicas(model, strategy, batch_size=self._section.batch_size):
-            model.fit(
-                distributed(training, strategy),
-                validation_data=distributed(batches.of_evaluation(), strategy),
-                initial_epoch=first,
-                epochs=end,
-                steps_per_epoch=batches.per_epoch - first_step,
-                callbacks=callbacks,
-                verbose=0,
             )
 
     def _keep(self, best: BestEpoch | None) -> KeepCheckpoints | None:
@@ -312,6 +255,7 @@ class Session:
                 # Keras ends each call of `fit` with the moving average as the weights, and the rest of an epoch is one.
                 within_epochs=self._section.optimizer.ema_momentum is None,
                 clock=self.clock,
+                has_epochs=lambda: self._has_epochs,
                 strategy=self._subject.strategy,
             )
             if turn.reached is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -79,6 +79,7 @@ class StateSaver(keras.callbacks.Callback):
         offset: int,
         within_epochs: bool,
         clock: Clock,
+        has_epochs: Callable[[], bool],
         strategy: tf.distribute.Strategy,
     ) -> None:
         """Takes what to save and when.
@@ -91,11 +92,12 @@ class StateSaver(keras.callbacks.Callback):
             offset: Keras's number of the phase's first epoch.
             within_epochs: whether a state between two epochs' ends can be gone on from.
             clock: the training's.
+            has_epochs: whether the session has trained its epochs.
             strategy: the training's; all its workers save and pause in the same step.
         """
         super().__init__()
         self._store, self._section, self._resumables = store, section, tuple(resumables)
-        self._strategy = strategy
+        self._strategy, self._has_epochs = strategy, has_epochs
         self._phase, self._offset, self._within_epochs, self._clock = phase, offset, within_epochs, clock
         self._epoch = self._step = self._unsaved_steps = 0
         self._saved_at = time.monotonic()
@@ -142,13 +144,15 @@ class StateSaver(keras.callbacks.Callback):
         """Saves.
 
         Raises:
-            TrainingPausedError: the session's time is up; the state is saved.
+            TrainingPausedError: the session's time is up, or it has its epochs; the state is saved.
         """
         self._step = 0
         if self.model.stop_training or epoch + 1 == self.params["epochs"]:
             # The phase ends here, and its end is saved in a moment. A state before that would train on.
             return
         self._save(epoch + 1 - self._offset, 0)
+        if self._has_epochs():
+            raise TrainingPausedError(f"Training paused after epoch {epoch + 1}.")
         [over] = any_worker_says(self._strategy, self._clock.is_over())
         if over:
             raise TrainingPausedError(self._paused())
