@@ -24,7 +24,7 @@ quickstart: $(STAMP)  ## Set up, train on real images, serve, predict
 	@$(RUN) python -m darkroom.quickstart --folder $(DIGITS)
 
 test: $(STAMP)  ## Set up, then pass the tests
-	$(RUN) pytest --numprocesses auto --dist loadfile
+	$(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)  ## Style and types
 	$(RUN) ruff check .
