@@ -37,12 +37,11 @@ def test_a_trial_that_is_gone_on_with_is_the_whole_training_bit_for_bit(trial):
     assert first.history["loss"] == whole.history["loss"][:1]
 
 
-def test_a_trial_trains_with_its_values(trial):
-    assert trial("slow", {"training.learning_rate": 0.0001}).history["learning_rate"][0] == pytest.approx(0.0001)
-
-
-def test_what_decides_is_measured_even_where_the_training_does_not(trial):
-    assert len(trial("f1", objective="val_f1", epochs=1).history["val_f1"]) == 1
+def test_a_trial_trains_with_its_values_and_measures_what_decides(trial):
+    values = {"training.learning_rate": 0.0001, "training.schedule.name": "constant"}
+    result = trial("slow", values, objective="val_f1", epochs=1)
+    assert result.history["learning_rate"] == [pytest.approx(0.0001)]
+    assert len(result.history["val_f1"]) == 1
 
 
 def test_values_that_do_not_fit_together_are_named(trial):

@@ -13,6 +13,7 @@ from darkroom.errors import ConfigurationError, DarkroomError
 from pipeline.progress import reporting_to
 from pipeline.tuning.report import TuningReport
 from pipeline.tuning.run import join, make_tuner
+from pipeline.tuning.sweep import read_sweep
 from pipeline.tuning.tuner import TrialTuner
 from pipeline.tuning.values import values_of
 from tests.darkroom.command import ROOT
@@ -59,17 +60,12 @@ def test_the_best_of_the_trials_is_what_the_trainer_gets(examples, tmp_path):
     [best] = tuner.get_best_hyperparameters()
     assert values_of(best.get_config()) == report.best == report.trials[0].values
     assert [trial.epochs for trial in report.trials] == [1, 1, 1]
+    # The first is the configuration as it stands.
+    assert {trial.trial: trial.as_configured for trial in report.trials} == {"0": True, "1": False, "2": False}
+    assert report.as_configured.values == {"training.learning_rate": 0.01}
     assert len(heard.steps) == 3
     assert heard.phases == ["trial 1  scratch", "trial 2  scratch", "trial 3  scratch"]
     assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in report.pictures)
-
-
-def test_the_first_trial_is_the_configuration_as_it_is(examples, tmp_path):
-    tuning = {"algorithm": "bayesian", "trials": 2, "parameters": RATES, "epochs": 1}
-    _, report, _ = run(made_search(examples, tmp_path, tuning, learning_rate=0.02))
-    [own] = [trial for trial in report.trials if trial.as_configured]
-    assert own.trial == "0"
-    assert own.values == {"training.learning_rate": 0.02}
 
 
 def test_a_trial_that_cannot_be_trained_is_told_and_the_others_count(examples, tmp_path):
@@ -126,10 +122,13 @@ def test_hyperband_must_know_how_many_epochs_there_are(examples, tmp_path):
 
 def test_a_sweep_is_a_search_with_one_value(examples, tmp_path):
     tuning = {"algorithm": "learning_rate_sweep", "sweep": {"min": 1e-5, "max": 1.0, "steps": 60}}
-    tuner, report, heard = run(made_search(examples, tmp_path, tuning))
+    search = made_search(examples, tmp_path, tuning)
+    tuner, report, heard = run(search)
     [best] = tuner.get_best_hyperparameters()
     assert values_of(best.get_config()) == report.best
-    assert 1e-5 < report.best["training.learning_rate"] < 1.0
+    found = read_sweep(search.folder)
+    assert len(found.rates) == len(found.losses) == len(found.smoothed) <= 60
+    assert report.best["training.learning_rate"] == found.suggestion == pytest.approx(found.rates[found.at], rel=0.06)
     assert "sweep suggests" in heard.steps[0]
 
 
