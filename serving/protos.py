@@ -41,6 +41,7 @@ def _tensorflow_namespace_only() -> Iterator[None]:
 
 
 with _tensorflow_namespace_only():
+    from tensorflow.core.example import example_pb2
     from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
     from tensorflow.core.protobuf import meta_graph_pb2
     from tensorflow_serving.apis import (
@@ -53,6 +54,7 @@ with _tensorflow_namespace_only():
         model_pb2,
         model_service_pb2_grpc,
         predict_pb2,
+        prediction_log_pb2,
         prediction_service_pb2_grpc,
         regression_pb2,
     )
@@ -60,6 +62,7 @@ with _tensorflow_namespace_only():
 
 __all__ = [
     "classification_pb2",
+    "example_pb2",
     "get_model_metadata_pb2",
     "get_model_status_pb2",
     "inference_pb2",
@@ -70,6 +73,7 @@ __all__ = [
     "model_server_config_pb2",
     "model_service_pb2_grpc",
     "predict_pb2",
+    "prediction_log_pb2",
     "prediction_service_pb2_grpc",
     "regression_pb2",
     "tensor_pb2",

@@ -18,6 +18,7 @@ _COMMANDS = {
     "serve": ("darkroom.cli.serve", "Serve the newest pushed model: gateway and embedded model server."),
     "model-server": ("darkroom.cli.model_server", "Start the model server alone."),
     "predict": ("darkroom.cli.predict", "Ask a running gateway about images."),
+    "data": ("darkroom.cli.data", "Turn logged requests into images to label."),
     "models": ("darkroom.cli.models", "List the networks that model.architecture may name."),
     "config": ("darkroom.cli.config", "Check a configuration, or print its schema and reference."),
 }

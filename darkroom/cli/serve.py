@@ -222,6 +222,10 @@ def _read_configuration(path: Path) -> tuple[GatewaySettings, Path, str]:
             f"{path}: push.repository {found.repository_path} is not a local folder; the embedded model server serves "
             "local ones. Start TF Serving on it and name it with --backend"
         )
+    log = found.serving.prediction_log
+    if log.folder is not None:
+        log = log.model_copy(update={"folder": found.resolve(log.folder)})
+        found = found.model_copy(update={"serving": found.serving.model_copy(update={"prediction_log": log})})
     return found.serving, Path(found.repository_path), found.model.name
 
 

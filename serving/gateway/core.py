@@ -12,12 +12,12 @@ from serving import rest_json, tensors
 from serving.errors import Code, ServingError
 from serving.gateway.image_check import ImageChecker
 from serving.gateway.image_fetcher import ImageFetcher
-from serving.gateway.labels import note_predicted, read_predictions
+from serving.gateway.labels import note_classified, note_predicted, read_predictions
 from serving.gateway.limits import Buffer, Limiter
 from serving.gateway.metrics import GatewayMetrics
 from serving.gateway.pool import BackendPool
 from serving.gateway.prediction import ImagesAnswer
-from serving.gateway.record import RequestRecord
+from serving.gateway.record import Exchange, RequestRecord
 from serving.gateway.servables import Servables, ServableSignatures, signature_of
 from serving.gateway.settings import GatewaySettings
 from serving.protos import (
@@ -272,6 +272,8 @@ class GatewayCore:
             self._inspect(images, record)
             response = await self._call(method, request, images, record)
             self._note_answer(request.model_spec, response.model_spec, record)
+            if method == "Classify":
+                note_classified(response, record)
             return response
 
     def _inspect(self, images: Sequence[bytes], record: RequestRecord) -> None:
@@ -283,11 +285,14 @@ class GatewayCore:
         started = time.perf_counter()
         call = self._pool.pick().call(method, request, record.remaining())
         try:
-            return await self._checker.beside(call, images, record)
+            response = await self._checker.beside(call, images, record)
         except ServingError as error:
             if error.code is Code.DEADLINE_EXCEEDED and record.is_late():
                 raise record.deadline_exceeded() from error
             raise
+        else:
+            record.exchange = Exchange(method, request, response, images)
+            return response
         finally:
             record.timing_ms["model"] = (time.perf_counter() - started) * 1000
 

@@ -8,7 +8,7 @@ from serving import tensors
 from serving.errors import Code, ServingError
 from serving.gateway.prediction import ImagePrediction, ScoredClass
 from serving.gateway.record import RequestRecord
-from serving.protos import predict_pb2
+from serving.protos import classification_pb2, predict_pb2
 
 
 def note_predicted(response: predict_pb2.PredictResponse, record: RequestRecord) -> None:
@@ -23,6 +23,14 @@ def note_predicted(response: predict_pb2.PredictResponse, record: RequestRecord)
         (_text(label), float(confidence))
         for label, confidence in zip(labels[:, 0], probabilities.max(axis=1), strict=False)
     ]
+
+
+def note_classified(response: classification_pb2.ClassificationResponse, record: RequestRecord) -> None:
+    """The same for Classify, whose answer names the classes of each example."""
+    best = (
+        max(found.classes, key=lambda scored: scored.score, default=None) for found in response.result.classifications
+    )
+    record.predicted = [(scored.label, scored.score) for scored in best if scored is not None]
 
 
 def read_predictions(

@@ -1,8 +1,8 @@
-"""The gateway's Prometheus metrics. No other module knows Prometheus."""
+"""The gateway's Prometheus metrics. Only this module and `watched_metrics` know Prometheus."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -11,11 +11,17 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from preprocessing.population.pixel_facts import PixelFacts
+from serving.gateway.drift.monitor import VersionDrift
 from serving.gateway.record import RequestRecord
+from serving.gateway.watched_metrics import DriftCollector, PredictionLogCollector
+from serving.prediction_log.writer import PredictionLogWriter
 
 # From a forwarded call on loopback to a cold model on a busy CPU.
 _LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _IMAGE_BYTES = tuple(float(1024 * 4**power) for power in range(8))  # 1 KiB .. 16 MiB
+_IMAGE_PIXELS = tuple(float(4**power) for power in range(5, 14))  # 32 x 32 .. 8192 x 8192
+_BRIGHTNESS = tuple(float(level) for level in range(16, 256, 16))
 _CONFIDENCE = tuple(step / 10 for step in range(1, 11))
 
 # Names that no model server has confirmed stay out of the labels: a client could invent any number of them.
@@ -66,6 +72,22 @@ class GatewayMetrics:
             buckets=_IMAGE_BYTES,
             registry=self.registry,
         )
+        self._image_pixels = Histogram(
+            "darkroom_gateway_image_pixels",
+            "Width times height of images that passed inspection.",
+            ("format",),
+            buckets=_IMAGE_PIXELS,
+            registry=self.registry,
+        )
+        self._brightness = Histogram(
+            "darkroom_gateway_image_brightness",
+            "Mean luma, 0 to 255, of a sample of the answered images.",
+            buckets=_BRIGHTNESS,
+            registry=self.registry,
+        )
+        self._observer_failures = self._counter(
+            "observer_failures", "Answered requests that the prediction log or drift could not take in."
+        )
         self._predicted = self._counter(
             "predicted_classes", "Answers by their most probable class.", "model", "version", "class_label"
         )
@@ -97,6 +119,22 @@ class GatewayMetrics:
             log_failures
         )
 
+    def watch_prediction_log(self, writer: PredictionLogWriter) -> None:
+        """Read the prediction log's counts whenever somebody scrapes."""
+        self.registry.register(PredictionLogCollector(writer))
+
+    def watch_drift(self, drifts: Callable[[], Iterable[VersionDrift]]) -> None:
+        """Compute the drift of each model version whenever somebody scrapes."""
+        self.registry.register(DriftCollector(drifts))
+
+    def image_measured(self, facts: PixelFacts) -> None:
+        """An image out of the sample that is decoded for its brightness."""
+        self._brightness.observe(facts.brightness)
+
+    def observer_failed(self) -> None:
+        """An answered request could not be observed, which is a bug; the log has it."""
+        self._observer_failures.inc()
+
     def request_arrived(self, protocol: str) -> None:
         """A request is here; `request_answered` follows."""
         self._in_flight.labels(protocol).inc()
@@ -122,6 +160,7 @@ class GatewayMetrics:
         for header, size in zip(record.images, record.image_bytes, strict=True):
             self._images.labels(header.format.value).inc()
             self._image_bytes.labels(header.format.value).observe(size)
+            self._image_pixels.labels(header.format.value).observe(header.width * header.height)
         for label, confidence in record.predicted:
             self._predicted.labels(labels[1], labels[2], self._class_label(record.model, label)).inc()
             self._confidence.labels(labels[1], labels[2]).observe(confidence)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from preprocessing.images.errors import Refusal
 from preprocessing.images.header import ImageHeader
@@ -24,6 +25,22 @@ def request_id_from(offered: str | None) -> str:
     if offered is not None and _REQUEST_ID.fullmatch(offered):
         return offered
     return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a model server was asked and what it answered.
+
+    Attributes:
+        method: of PredictionService.
+        request, response: its messages.
+        images: the encoded images in the request, in the order of `RequestRecord.images`.
+    """
+
+    method: str
+    request: Any
+    response: Any
+    images: Sequence[bytes]
 
 
 @dataclass(slots=True)
@@ -44,6 +61,7 @@ class RequestRecord:
         image_bytes: encoded size of these images, all together.
         refusal: why an image was refused.
         predicted: for each image of an answer its most probable class and how probable that is.
+        exchange: the call to the model server that was answered; for who watches, and never logged as it is.
         timing_ms: where the time went.
         code: None for success.
         http_status: set by the REST adapter.
@@ -66,6 +84,7 @@ class RequestRecord:
     image_bytes: list[int] = field(default_factory=list)
     refusal: Refusal | None = None
     predicted: list[tuple[str, float]] = field(default_factory=list)
+    exchange: Exchange | None = None
     timing_ms: dict[str, float] = field(default_factory=dict)
     code: Code | None = None
     http_status: int | None = None

@@ -12,6 +12,7 @@ from serving.gateway.limits import OverloadedError
 from serving.gateway.metrics import GatewayMetrics
 from serving.gateway.record import RequestRecord
 from serving.gateway.request_log import RequestLog
+from serving.gateway.request_observer import RequestObservers
 
 _LOG = logging.getLogger(__name__)
 
@@ -22,11 +23,13 @@ class RequestScope:
     Attributes:
         open_requests: how many have arrived and are not answered yet.
         refusing: set while the gateway drains; new requests then get UNAVAILABLE.
+        observers: who else is shown each request once it is done.
     """
 
     def __init__(self, metrics: GatewayMetrics, log: RequestLog) -> None:
         self._metrics = metrics
         self._log = log
+        self.observers = RequestObservers(metrics.observer_failed)
         self.open_requests = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -61,6 +64,7 @@ class RequestScope:
         finally:
             self._metrics.request_answered(record)
             self._log.write(record)
+            self.observers(record)
             self.open_requests -= 1
             if not self.open_requests:
                 self._idle.set()

@@ -18,6 +18,7 @@ from serving.gateway.image_check import ImageChecker
 from serving.gateway.image_fetcher import ImageFetcher
 from serving.gateway.limits import Limiter
 from serving.gateway.metrics import GatewayMetrics
+from serving.gateway.observing import Observing
 from serving.gateway.pool import BackendPool
 from serving.gateway.request_log import RequestLog
 from serving.gateway.rest import RestAdapter
@@ -75,7 +76,7 @@ class Gateway:
 
         Raises:
             ValueError: neither backends nor a command, or both.
-            OSError: the request log can't be opened.
+            OSError: the request log or the prediction log can't be opened.
         """
         if bool(settings.backends) == (model_server_command is not None):
             raise ValueError("a gateway needs either settings.backends or a model_server_command")
@@ -88,6 +89,7 @@ class Gateway:
         self._limiter = Limiter(settings)
         self._scope = RequestScope(self._metrics, self._log)
         servables = Servables(self._pool, self._metrics)
+        self._observing = Observing(settings, servables, self._metrics, self._scope.observers)
         self._core = GatewayCore(
             settings=settings,
             model_name=model_name,
@@ -174,6 +176,7 @@ class Gateway:
         await self._http.stop(_CLOSE_SECONDS)
         if self.supervisor is not None:
             await self.supervisor.stop()
+        await self._observing.close()
         await self._pool.close()
         await self._fetcher.close()
         self._checker.close()

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.images.limits import ImageLimits
+from serving.gateway.drift.settings import DriftSettings
+from serving.prediction_log.settings import PredictionLogSettings
 
 _ALLOWED_HOST = r"^(\*\.)?([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$"
 
@@ -120,3 +122,9 @@ class GatewaySettings(BaseModel):
         default=200, description="Most classes with a counter of their own for each model; the rest count as 'other'."
     )
     log: LogSettings = Field(default=LogSettings(), description="The request log.")
+    prediction_log: PredictionLogSettings = Field(
+        default=PredictionLogSettings(), description="Requests and answers kept on disk, to label and to retrain on."
+    )
+    drift: DriftSettings = Field(
+        default=DriftSettings(), description="Statistics of images and predictions against those stored with the model."
+    )

@@ -37,6 +37,7 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
         self.version = 1
         self.available = True
         self.describes = True
+        self.described: dict[str, Any] = {}
         self.before_predict: Callable[[Any, grpc.ServicerContext], None] = lambda request, context: None
         self.signatures = {"serving_default": {"image_bytes": types_pb2.DT_STRING}}
         self.requests: list[predict_pb2.PredictRequest] = []
@@ -91,6 +92,7 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
                 "task": "multiclass",
                 "labels": LABELS,
                 "preprocessing": {"version": "1-fake"},
+                **self.described,
             }
             response.outputs["description"].CopyFrom(tensors.to_proto([json.dumps(document)]))
             return response
@@ -108,7 +110,14 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
         return response
 
     def Classify(self, request, context):  # noqa: N802
-        return classification_pb2.ClassificationResponse()
+        response = classification_pb2.ClassificationResponse()
+        response.model_spec.name = request.model_spec.name
+        response.model_spec.version.value = self.version
+        for _ in request.input.example_list.examples:
+            found = response.result.classifications.add().classes
+            for label, score in zip(LABELS, (0.75, 0.25), strict=True):
+                found.add(label=label, score=score)
+        return response
 
     def GetModelMetadata(self, request, context):  # noqa: N802
         self.calls.append("metadata")
