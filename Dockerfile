@@ -52,7 +52,7 @@ RUN mkdir /opt/protos && find tensorflow -name '*_pb2.py' -exec cp --parents -t 
 
 FROM builder AS gateway-environment
 RUN /opt/uv/bin/uv venv .venv \
-    && /opt/uv/bin/uv export --frozen --no-dev --extra serving --prune tensorflow --no-emit-project -o /tmp/gateway.txt \
+    && /opt/uv/bin/uv export --frozen --no-dev --extra serving --extra tracing --prune tensorflow --no-emit-project -o /tmp/gateway.txt \
     && /opt/uv/bin/uv pip install --no-cache --no-deps -r /tmp/gateway.txt
 COPY --from=tensorflow-protos /opt/protos/tensorflow .venv/lib/python3.11/site-packages/tensorflow
 COPY darkroom darkroom

@@ -3,6 +3,9 @@
 # The facts; pipeline.training.description writes them, the Pusher adds the evaluation.
 DESCRIPTION_FILE = "darkroom.json"
 
+# In it, the population (preprocessing.population) of the eval split: what the gateway compares served images with.
+BASELINE_KEY = "baseline"
+
 # The network itself, as Keras saves it, without preprocessing and optimizer: what other models take weights from.
 NETWORK_FILE = "network.keras"
 

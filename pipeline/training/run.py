@@ -20,10 +20,11 @@ from pipeline.distribution.processes import in_own_processes, job_for, run_job
 from pipeline.distribution.shares import place_of
 from pipeline.distribution.strategy import make_strategy
 from pipeline.ingestion.dataset_facts import DatasetFacts
-from pipeline.model_description import DESCRIPTION_FILE, NETWORK_FILE
+from pipeline.model_description import BASELINE_KEY, DESCRIPTION_FILE, NETWORK_FILE
 from pipeline.models.domain import Domain, save_domain
 from pipeline.models.network import Network
 from pipeline.models.predictor import predictor, save_network
+from pipeline.training.baseline import measure_baseline
 from pipeline.training.description import model_description
 from pipeline.training.fit import fit
 from pipeline.training.from_scratch import fallback_store
@@ -108,7 +109,9 @@ def train(arguments: dict[str, Any]) -> None:
         return
     description = model_description(options, facts, graph, result)
     model = result.network.model
-    ServableClassifier(graph, predictor(model, result.task), facts.labels, description).save(fn_args.serving_model_dir)
+    exported = predictor(model, result.task)
+    description[BASELINE_KEY] = measure_baseline(graph, exported, result.task, facts.labels, inputs.evaluation)
+    ServableClassifier(graph, exported, facts.labels, description).save(fn_args.serving_model_dir)
     _write_assets(fn_args.serving_model_dir, model, description, inputs.evaluation)
     _write_json(os.path.join(fn_args.model_run_dir, "history.json"), result.history)
     if options.training.keep_optimizer:

@@ -38,8 +38,18 @@ class Divergence:
     values: int
 
 
-def compare(baseline: Population, current: Population, *, min_values: int) -> list[Divergence]:
-    """The distance of every feature that has `min_values` or more on both sides."""
+def compare(
+    baseline: Population, current: Population, *, min_values: int, min_baseline: int | None = None
+) -> list[Divergence]:
+    """The distance of every feature that has enough values.
+
+    Args:
+        baseline: what was.
+        current: what is.
+        min_values: that `current` must have.
+        min_baseline: that `baseline` must have; the same by default.
+    """
+    least = min_values if min_baseline is None else min_baseline
     found = []
     for name, histogram in baseline.numeric.items():
         found.append((name, *_joined(histogram.counts, current.numeric[name].counts)))
@@ -48,7 +58,7 @@ def compare(baseline: Population, current: Population, *, min_values: int) -> li
     return [
         _divergence(name, expected, actual)
         for name, expected, actual in found
-        if sum(expected) >= min_values and sum(actual) >= min_values
+        if sum(expected) >= least and sum(actual) >= min_values
     ]
 
 

@@ -13,6 +13,7 @@ import grpc.aio
 
 from serving.errors import Code, ServingError
 from serving.gateway.metrics import GatewayMetrics
+from serving.gateway.tracing.spans import backend_call
 from serving.protos import (
     get_model_status_pb2,
     model_service_pb2_grpc,
@@ -93,7 +94,8 @@ class Backend:
         started = time.perf_counter()
         code = "OK"
         try:
-            return await self._methods[method](request, timeout=timeout_seconds)
+            with backend_call(self.address, method) as metadata:
+                return await self._methods[method](request, timeout=timeout_seconds, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             failure = self._error(error)
             code = failure.code.name

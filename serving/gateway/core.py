@@ -20,6 +20,7 @@ from serving.gateway.prediction import ImagesAnswer
 from serving.gateway.record import Exchange, RequestRecord
 from serving.gateway.servables import Servables, ServableSignatures, signature_of
 from serving.gateway.settings import GatewaySettings
+from serving.gateway.tracing.spans import step
 from serving.protos import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -153,7 +154,8 @@ class GatewayCore:
         if not urls:
             return [image for image in images if isinstance(image, bytes)]
         started = time.perf_counter()
-        fetched = iter(await self._fetcher.fetch(urls, buffer, record))
+        with step("fetch"):
+            fetched = iter(await self._fetcher.fetch(urls, buffer, record))
         record.timing_ms["fetch"] = (time.perf_counter() - started) * 1000
         return [image if isinstance(image, bytes) else next(fetched) for image in images]
 
@@ -278,7 +280,8 @@ class GatewayCore:
 
     def _inspect(self, images: Sequence[bytes], record: RequestRecord) -> None:
         started = time.perf_counter()
-        self._checker.inspect(images, record)
+        with step("inspect"):
+            self._checker.inspect(images, record)
         record.timing_ms["inspect"] = (time.perf_counter() - started) * 1000
 
     async def _call(self, method: str, request: Any, images: Sequence[bytes], record: RequestRecord) -> Any:

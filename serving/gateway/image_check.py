@@ -17,6 +17,7 @@ from preprocessing.images.header import ImageHeader
 from serving.errors import Code, ServingError
 from serving.gateway.record import RequestRecord
 from serving.gateway.settings import GatewaySettings
+from serving.gateway.tracing.spans import step
 from serving.protos import input_pb2, predict_pb2, types_pb2
 
 _Answer = TypeVar("_Answer")
@@ -133,7 +134,7 @@ class ImageChecker:
         if not self._verifies or not images:
             return await call
         answering = asyncio.ensure_future(call)
-        verifying = asyncio.ensure_future(self._verify(images, record.images, record))
+        verifying = asyncio.ensure_future(_verified(self._verify(images, record.images, record)))
         both = {answering, verifying}
         try:
             await asyncio.wait(both, timeout=record.remaining(), return_when=asyncio.FIRST_EXCEPTION)
@@ -165,6 +166,11 @@ class ImageChecker:
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
+
+
+async def _verified(verification: Coroutine[Any, Any, None]) -> None:
+    with step("verify"):
+        await verification
 
 
 def _refused(error: ImageRefusedError, index: int, record: RequestRecord) -> RefusedImageError:

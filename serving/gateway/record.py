@@ -66,6 +66,8 @@ class RequestRecord:
         code: None for success.
         http_status: set by the REST adapter.
         error: the message that the client got.
+        trace_context: the client's W3C `traceparent` and `tracestate`, as they came.
+        trace_id: of the trace that this request belongs to; empty where it belongs to none.
     """
 
     request_id: str
@@ -89,6 +91,8 @@ class RequestRecord:
     code: Code | None = None
     http_status: int | None = None
     error: str = ""
+    trace_context: dict[str, str] = field(default_factory=dict)
+    trace_id: str = ""
     started: float = field(default_factory=time.monotonic)
 
     @property

@@ -54,6 +54,7 @@ def _line(record: RequestRecord) -> dict[str, Any]:
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "event": "request",
         "request_id": record.request_id,
+        "trace_id": record.trace_id or None,
         "protocol": record.protocol,
         "method": record.method,
         "model": record.model[:_LONGEST_TEXT],

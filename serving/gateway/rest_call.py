@@ -12,6 +12,7 @@ from serving.gateway.record import RequestRecord, allowed_seconds, deadline_seco
 from serving.gateway.rest_errors import error_response
 from serving.gateway.scope import RequestScope
 from serving.gateway.settings import GatewaySettings
+from serving.gateway.tracing.spans import trace_context_from
 
 
 class RestCalls:
@@ -28,6 +29,7 @@ class RestCalls:
             protocol="rest",
             method="unknown",
             allowed_seconds=self._allowed(None),
+            trace_context=trace_context_from(request.headers),
         )
         try:
             with self._scope.request(record):

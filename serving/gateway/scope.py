@@ -13,6 +13,7 @@ from serving.gateway.metrics import GatewayMetrics
 from serving.gateway.record import RequestRecord
 from serving.gateway.request_log import RequestLog
 from serving.gateway.request_observer import RequestObservers
+from serving.gateway.tracing.spans import PassingTracer, Tracer, traced
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,11 +25,13 @@ class RequestScope:
         open_requests: how many have arrived and are not answered yet.
         refusing: set while the gateway drains; new requests then get UNAVAILABLE.
         observers: who else is shown each request once it is done.
+        tracer: opens the trace of each request; one that traces nothing unless it is replaced.
     """
 
     def __init__(self, metrics: GatewayMetrics, log: RequestLog) -> None:
         self._metrics = metrics
         self._log = log
+        self.tracer: Tracer = PassingTracer()
         self.observers = RequestObservers(metrics.observer_failed)
         self.open_requests = 0
         self._idle = asyncio.Event()
@@ -42,6 +45,11 @@ class RequestScope:
         Raises:
             ServingError: whatever went wrong inside; an unforeseen exception is logged and becomes INTERNAL.
         """
+        with traced(self.tracer, record), self._accounted(record):
+            yield
+
+    @contextmanager
+    def _accounted(self, record: RequestRecord) -> Iterator[None]:
         self.open_requests += 1
         self._idle.clear()
         self._metrics.request_arrived(record.protocol)

@@ -89,7 +89,7 @@ class Gateway:
         self._limiter = Limiter(settings)
         self._scope = RequestScope(self._metrics, self._log)
         servables = Servables(self._pool, self._metrics)
-        self._observing = Observing(settings, servables, self._metrics, self._scope.observers)
+        self._observing = Observing(settings, servables, self._metrics, self._scope)
         self._core = GatewayCore(
             settings=settings,
             model_name=model_name,

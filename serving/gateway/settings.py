@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.images.limits import ImageLimits
 from serving.gateway.drift.settings import DriftSettings
+from serving.gateway.tracing.settings import TracingSettings
 from serving.prediction_log.settings import PredictionLogSettings
 
 _ALLOWED_HOST = r"^(\*\.)?([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$"
@@ -128,3 +129,4 @@ class GatewaySettings(BaseModel):
     drift: DriftSettings = Field(
         default=DriftSettings(), description="Statistics of images and predictions against those stored with the model."
     )
+    tracing: TracingSettings = Field(default=TracingSettings(), description="OpenTelemetry traces.")

@@ -27,6 +27,8 @@ BASELINE_KEY = "baseline"
 
 # Versions with a window of their own; a gateway sees few at a time, and forgets the ones that were not asked longest.
 _KEPT_VERSIONS = 16
+# An eval split of a small data set has this many; a window must have `min_images`, of which there are always more.
+_MIN_BASELINE = 100
 # A version that could not be asked for its description is asked again, but not by every request.
 _RETRY_SECONDS = 30.0
 
@@ -103,8 +105,11 @@ class DriftMonitor:
                 number,
                 0 if baseline is None else baseline.images,
                 current.images,
-                [] if baseline is None else compare(baseline, current, min_values=self._settings.min_images),
+                [] if baseline is None else self._compare(baseline, current),
             )
+
+    def _compare(self, baseline: Population, current: Population) -> list[Divergence]:
+        return compare(baseline, current, min_values=self._settings.min_images, min_baseline=_MIN_BASELINE)
 
     async def close(self) -> None:
         """Stop what runs beside the requests."""

@@ -18,8 +18,8 @@ class DriftSettings(BaseModel):
     )
     min_images: Annotated[int, Field(ge=1)] = Field(
         default=300,
-        description="A feature is compared once the window and the baseline have this many values; chance alone makes "
-        "fewer differ.",
+        description="A feature is compared once the window has this many values (and the baseline 100); chance alone "
+        "makes fewer differ.",
     )
     decode_share: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.02,
