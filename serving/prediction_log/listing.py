@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.prediction_log.logged_image import LoggedImage
+from serving.prediction_log.logged_image import LoggedImage, Opinion
 
 LISTING = "listing.csv"
 COLUMNS = (
@@ -107,13 +107,13 @@ class Listing:
 
 
 def _row(sha256: str, image: str, logged: LoggedImage, label: str) -> dict[str, str]:
-    opinion = logged.opinion
+    opinion = logged.opinion or Opinion()
     return {
         "image": image,
         "label": label,
-        "predicted_label": _cell((opinion and opinion.label) or ""),
-        "predicted_value": _number(opinion and opinion.value),
-        "confidence": _number(opinion and opinion.confidence),
+        "predicted_label": _cell(opinion.label or ""),
+        "predicted_value": _number(opinion.value),
+        "confidence": _number(opinion.confidence),
         "model": _cell(logged.model),
         "model_version": "" if logged.version is None else str(logged.version),
         "time": logged.time,
@@ -132,7 +132,7 @@ def _number(value: float | None) -> str:
 
 
 def _doubt_of(logged: LoggedImage) -> tuple[bool, float]:
-    return _doubt({"confidence": _number(logged.opinion and logged.opinion.confidence)})
+    return _doubt({"confidence": _number((logged.opinion or Opinion()).confidence)})
 
 
 def _doubt(row: dict[str, str]) -> tuple[bool, float]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from preprocessing.images.header import ImageHeader
 from preprocessing.population.pixel_facts import PixelFacts, measure_pixels
+
+_LOG = logging.getLogger(__name__)
+
+# After an image that a decoder stumbled over: a flood of such must not become a flood of log lines.
+_PAUSE_SECONDS = 10.0
 
 
 class PixelSampler:
@@ -49,6 +55,11 @@ class PixelSampler:
     def _done(self, measured: Future[tuple[PixelFacts | None, float]], use: Callable[[PixelFacts], None]) -> None:
         self._is_busy = False
         if measured.cancelled():
+            return
+        error = measured.exception()
+        if error is not None:
+            _LOG.warning("An image that was verified can't be measured: %r", error)
+            self._free_at = time.monotonic() + _PAUSE_SECONDS
             return
         facts, seconds = measured.result()
         self._free_at = time.monotonic() + seconds * (1 / self._share - 1)

@@ -20,9 +20,10 @@ Metadata = tuple[tuple[str, str], ...]
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 # https://www.w3.org/TR/trace-context/#traceparent-header; an id of zeros is invalid.
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
-# The standard's least that has to be passed on; more would only fill a backend's headers.
-_LONGEST_TRACESTATE = 512
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?")
+# The length that the standard wants to be passed on at least; more would only fill a backend's headers. gRPC would
+# refuse a call with other characters, which have no place in it anyway.
+_TRACESTATE = re.compile(r"[ -~]{1,512}")
 
 
 class Trace(Protocol):
@@ -68,9 +69,12 @@ class PassingTracer:
     @contextmanager
     def request(self, record: RequestRecord) -> Iterator[Trace]:
         """The client's own trace, for the log and the model server."""
-        found = _TRACEPARENT.fullmatch(record.trace_context.get("traceparent", ""))
-        record.trace_id = found[1] if found is not None else ""
-        yield PassedOn(tuple(record.trace_context.items()) if found is not None else ())
+        traceparent = record.trace_context.get("traceparent")
+        if traceparent is None:
+            yield PassedOn()
+            return
+        record.trace_id = traceparent.split("-")[1]
+        yield PassedOn(tuple(record.trace_context.items()))
 
     async def close(self) -> None:
         """Nothing is left."""
@@ -101,8 +105,6 @@ def backend_call(address: str, method: str) -> AbstractContextManager[Metadata]:
 
 
 def trace_context_from(headers: Mapping[str, str]) -> dict[str, str]:
-    """The W3C headers among `headers`, as they came; a tracestate that is too long is left out."""
-    found = {name: headers[name] for name in TRACE_HEADERS if name in headers}
-    if len(found.get("tracestate", "")) > _LONGEST_TRACESTATE:
-        del found["tracestate"]
-    return found
+    """The W3C headers among `headers`, as they came; one that is not as the standard wants it is left out."""
+    rules = zip(TRACE_HEADERS, (_TRACEPARENT, _TRACESTATE), strict=True)
+    return {name: headers[name] for name, rule in rules if name in headers and rule.fullmatch(headers[name])}

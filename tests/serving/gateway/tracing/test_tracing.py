@@ -51,7 +51,6 @@ class Collector:
 
 @pytest.fixture
 def collector():
-    pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="the extra `tracing` is not installed")
     running = Collector()
     yield running
     running.stop()
@@ -144,7 +143,6 @@ def test_a_client_that_does_not_sample_is_obeyed(backend, collector, received):
 
 
 def test_a_collector_that_is_away_costs_no_request(backend):
-    pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="the extra `tracing` is not installed")
     with running_gateway(backend.address, tracing={"otlp_endpoint": "http://127.0.0.1:9"}) as gateway:
         assert gateway.post(RED).status_code == 200
 
@@ -162,6 +160,24 @@ def test_without_tracing_a_valid_trace_context_is_logged_and_passed_on(
 
     assert json.loads(log.read_text()).get("trace_id") == trace_id
     assert received[0].get("traceparent") == (traceparent if trace_id else None)
+
+
+@pytest.mark.parametrize("tracestate", ["ü=1", "a=" + "b" * 600, "a=\x01"])
+def test_a_tracestate_that_grpc_would_refuse_is_left_out(backend, received, tracestate):
+    import http.client
+
+    with running_gateway(backend.address) as gateway:
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.rest_port, timeout=20)
+        headers = {"content-type": "image/png", "traceparent": TRACEPARENT, "tracestate": tracestate.encode("latin-1")}
+        connection.request("POST", "/v1/models/pets:predict", RED, headers)
+        status = connection.getresponse().status
+        connection.close()
+
+    # The HTTP server itself refuses control characters.
+    assert status == (400 if "\x01" in tracestate else 200)
+    assert [("traceparent" in metadata, "tracestate" in metadata) for metadata in received] == (
+        [] if status == 400 else [(True, False)]
+    )
 
 
 def test_opentelemetry_is_not_imported_unless_switched_on():
