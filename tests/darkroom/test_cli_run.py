@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from preprocessing.graph import PreprocessingGraph
+from preprocessing.population import Population
 from preprocessing.saved import LoadedPreprocessing, parse_description
 from tests.darkroom.command import darkroom
 from tests.pipeline.image_sets import write_bad_files, write_digits
@@ -89,6 +90,16 @@ def test_the_pushed_model_describes_itself(project, summary):
     assert description["preprocessing"]["version"] == summary["preprocessing_version"]
     assert description["evaluation"]["sparse_categorical_accuracy"] == pytest.approx(summary["accuracy"])
     assert (folder / "assets.extra" / "tf_serving_warmup_requests").stat().st_size > 0
+
+
+def test_the_pushed_model_carries_the_baseline_that_served_images_are_compared_with(project, summary):
+    folder = project.model / str(summary["pushed_version"])
+    description = json.loads((folder / "assets.extra" / "darkroom.json").read_text())
+
+    assert description["baseline"]["images"] == description["data"]["images"]["eval"]
+    assert (
+        Population.from_json(description["baseline"]).numeric["confidence"].total == description["baseline"]["images"]
+    )
 
 
 def test_trainer_and_server_see_the_same_pixels_bit_for_bit(project, summary):
