@@ -26,19 +26,18 @@ def baseline_of(*images, label="cat", times=100):
     return population.as_json()
 
 
-def drift(gateway, feature, measure="psi"):
-    found = [
-        number
+def drifts(gateway, measure="psi"):
+    return {
+        dict(labels)["feature"]: number
         for (name, labels), number in samples(gateway).items()
-        if name == f"darkroom_gateway_drift_{measure}" and ("feature", feature) in labels
-    ]
-    return found[0] if found else None
+        if name == f"darkroom_gateway_drift_{measure}"
+    }
 
 
 @pytest.fixture
 def gateway(backend):
     backend.described = {"baseline": baseline_of(RED)}
-    with running_gateway(backend.address, drift={"min_images": ENOUGH, "decode_share": 1}) as running:
+    with running_gateway(backend.address, drift={"min_images": ENOUGH}) as running:
         yield running
 
 
@@ -51,28 +50,35 @@ def ask(gateway, image, times=ENOUGH):
 def test_images_like_the_baseline_do_not_drift(gateway):
     ask(gateway, RED)
 
-    for feature in ("pixels", "aspect_ratio", "encoded_bytes", "format", "predicted_class", "confidence"):
-        assert drift(gateway, feature) < 0.1, feature
-        assert drift(gateway, feature, "jensen_shannon") < 0.1, feature
+    for found in (drifts(gateway), drifts(gateway, "jensen_shannon")):
+        features = ("pixels", "aspect_ratio", "encoded_bytes", "format", "predicted_class", "confidence")
+        assert max(found[feature] for feature in features) < 0.1
     assert value(samples(gateway), "drift_window_images", model="pets", version="1") == ENOUGH
 
 
 def test_what_changed_is_what_drifts(gateway):
     ask(gateway, picture((250, 5, 5), "JPEG", size=(200, 20)))
 
-    assert min(drift(gateway, name) for name in ("pixels", "aspect_ratio", "format", "encoded_bytes")) > 0.25
-    assert drift(gateway, "predicted_class") < 0.1
+    found = drifts(gateway)
+    assert min(found[name] for name in ("pixels", "aspect_ratio", "format", "encoded_bytes")) > 0.25
+    assert found["predicted_class"] < 0.1
 
 
-def test_colours_and_brightness_drift_by_a_sample_of_the_images(gateway):
-    def sampled():
-        gateway.post(GREEN)
-        return drift(gateway, "green") is not None
+def test_colours_and_brightness_drift_by_a_sample_of_the_images(backend):
+    backend.described = {"baseline": baseline_of(RED)}
+    with running_gateway(backend.address, drift={"min_images": 10, "decode_share": 1}) as gateway:
 
-    eventually(sampled)
-    assert min(drift(gateway, name) for name in ("red", "green", "brightness")) > 0.25
-    assert drift(gateway, "blue") < 0.1
-    assert value(samples(gateway), "image_brightness_count") >= ENOUGH
+        def sampled():
+            for _ in range(10):
+                gateway.post(GREEN)
+            return "green" in drifts(gateway)
+
+        # How many are sampled depends on what else the machine does.
+        eventually(sampled, 60)
+        found = drifts(gateway)
+        assert min(found[name] for name in ("red", "green", "brightness")) > 1
+        assert found["blue"] < 0.25
+        assert value(samples(gateway), "image_brightness_count") >= 10
 
 
 def test_predictions_that_the_baseline_did_not_have_drift(backend):
@@ -80,14 +86,14 @@ def test_predictions_that_the_baseline_did_not_have_drift(backend):
     with running_gateway(backend.address, drift={"min_images": ENOUGH}) as gateway:
         ask(gateway, RED)
 
-        assert drift(gateway, "predicted_class") > 0.25
-        assert drift(gateway, "predicted_class", "jensen_shannon") > 0.5
+        assert drifts(gateway)["predicted_class"] > 0.25
+        assert drifts(gateway, "jensen_shannon")["predicted_class"] > 0.5
 
 
 def test_too_few_images_have_no_drift(gateway):
     ask(gateway, GREEN, times=ENOUGH - 1)
 
-    assert drift(gateway, "pixels") is None
+    assert "pixels" not in drifts(gateway)
 
 
 @pytest.mark.parametrize("described", [{}, {"baseline": {"format_version": 99}}, {"baseline": "text"}])
@@ -98,7 +104,7 @@ def test_a_model_without_a_baseline_that_can_be_read_is_served_and_seen(backend,
 
         assert value(samples(gateway), "drift_window_images") == 1
         assert value(samples(gateway), "drift_baseline_images") == 0
-        assert drift(gateway, "pixels") is None
+        assert "pixels" not in drifts(gateway)
 
 
 def test_each_version_has_its_own(gateway, backend):
