@@ -32,7 +32,12 @@ class PredictionLog:
         self._rate = settings.sample_rate
         self._below = settings.below_confidence
         self._random = random.Random()
-        self.writer = PredictionLogWriter(settings, folder)
+        try:
+            self.writer = PredictionLogWriter(settings, folder)
+        except OSError as error:
+            raise OSError(
+                error.errno, f"The folder of serving.prediction_log can't be used: {error.strerror}", str(folder)
+            ) from error
 
     def __call__(self, record: RequestRecord) -> None:
         """Keep `record`'s request if it is one of those to keep."""

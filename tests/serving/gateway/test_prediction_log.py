@@ -101,7 +101,7 @@ def test_a_log_that_cannot_be_written_costs_no_request(backend, tmp_path):
 def test_a_folder_that_cannot_be_made_is_said_at_the_start(tmp_path):
     (tmp_path / "file").touch()
     with (
-        pytest.raises(NotADirectoryError),
+        pytest.raises(NotADirectoryError, match=r"serving\.prediction_log can't be used"),
         running_gateway("127.0.0.1:1", prediction_log={"folder": str(tmp_path / "file" / "log")}, wait_ready=False),
     ):
         pass
