@@ -10,6 +10,7 @@ from pipeline.distribution.cluster import local_clusters
 from pipeline.distribution.job import Job
 from pipeline.distribution.processes import WorkerFailedError, WorkerProcesses, run_job
 from pipeline.progress import reporting_to
+from pipeline.training.watching.checkpoints import BEST_FILE
 from tests.pipeline.distribution.whole_training import EPOCHS, EVAL, TRAIN, result
 from tests.pipeline.training.records import write_split
 
@@ -86,9 +87,19 @@ def test_two_devices_train_as_one(folder, alone):
 
 @pytest.mark.slow
 def test_two_workers_train_as_one(folder, alone):
-    run_job(job(folder, "workers", TWO_WORKERS), local_clusters(2))
+    shown = {"tensorboard": {"enabled": True, "pictures_every": 2}}
+    kept = {"checkpoint": {"every_steps": 2, "keep": {"every_epochs": 2, "best": True}}, "best_metric": "val_loss"}
+    run_job(job(folder, "workers", TWO_WORKERS, **shown, **kept), local_clusters(2))
     assert_same(result(folder, "workers"), alone)
     assert_same(result(folder, "workers", 1), alone)
+    # What one worker alone writes waits for no other.
+    run = folder / "workers-run"
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {
+        "epoch-0002.keras",
+        "epoch-0004.keras",
+        BEST_FILE,
+    }
+    assert len(list((run / "tensorboard" / "validation").iterdir())) == 1
 
 
 @pytest.mark.slow

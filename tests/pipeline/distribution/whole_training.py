@@ -50,7 +50,8 @@ def train(argument: dict[str, Any]) -> None:
     graph = PreprocessingGraph(options.preprocessing)
     splits = SplitFiles((argument["train"],), TRAIN), SplitFiles((argument["eval"],), EVAL)
     store = StateStore(f"{argument['folder']}/{argument['name']}-state", writes=worker == 0)
-    result = fit(options, graph, *splits, facts=facts(TRAIN), store=store, strategy=strategy)
+    run_folder = f"{argument['folder']}/{argument['name']}-run" if worker == 0 else None
+    result = fit(options, graph, *splits, facts=facts(TRAIN), store=store, strategy=strategy, run_folder=run_folder)
     found = {f"weights-{place:03}": weights for place, weights in enumerate(result.network.model.get_weights())}
     found["history"] = np.array(json.dumps(result.history))
     np.savez(Path(argument["folder"]) / f"{argument['name']}-{worker}.npz", **found)
