@@ -14,6 +14,7 @@ from pipeline.progress import reporting_to
 from pipeline.training.description import model_description
 from pipeline.training.fit import fit
 from pipeline.training.options import TrainerOptions
+from pipeline.training.state.store import StateStore
 from pipeline.training.watching.finding import Kind
 from preprocessing.graph import PreprocessingGraph
 from tests.pipeline.training.records import facts, write_split
@@ -28,11 +29,15 @@ DOCUMENT = {
 
 
 class Notes:
-    def __init__(self):
-        self.texts = []
+    """What was told; like a killed process, ends in the middle of the epoch with a number, counted over all phases."""
+
+    def __init__(self, killed_in=None):
+        self.texts, self.phases, self._killed_in = [], [], killed_in
 
     def epoch(self, progress):
-        pass
+        self.phases.append(progress.phase)
+        if len(self.phases) == self._killed_in:
+            raise KeyboardInterrupt
 
     def note(self, text):
         self.texts.append(text)
@@ -46,7 +51,7 @@ def splits(tmp_path_factory):
 
 @pytest.fixture
 def train(splits, tmp_path):
-    def run(*, training, model=None, module=None, eval_counts=None):
+    def run(*, training, model=None, module=None, eval_counts=None, store=None, notes=None):
         document = json.loads(json.dumps(DOCUMENT))
         document["training"] |= training
         document["model"] |= model or {}
@@ -57,9 +62,9 @@ def train(splits, tmp_path):
         options = TrainerOptions.from_configuration(config, "0")
         known = facts(TRAIN)
         known = known.model_copy(update={"counts": known.counts | {"eval": eval_counts or {}}})
-        graph, notes = PreprocessingGraph(config.preprocessing), Notes()
+        graph, notes = PreprocessingGraph(config.preprocessing), notes or Notes()
         with reporting_to(notes):
-            result = fit(options, graph, *splits, facts=known, run_folder=str(tmp_path / "run"))
+            result = fit(options, graph, *splits, facts=known, run_folder=str(tmp_path / "run"), store=store)
         return result, model_description(options, known, graph, result), notes.texts
 
     return run
@@ -141,12 +146,9 @@ def test_weights_that_do_not_help_are_given_up(train, tmp_path):
     base = first.network.base
     keras.Model(base.input, base.output).save_weights(tmp_path / "poor.weights.h5")
     recipe = {"name": "transfer", "compare_with_scratch": True, "negative_transfer": "fall_back"}
-    result, description, notes = train(
-        training={"recipe": recipe},
-        model={"weights": "poor.weights.h5"},
-        # As if nothing could be better than answering the commonest class.
-        eval_counts={"dark": EVAL},
-    )
+    # As if nothing could be better than answering the commonest class.
+    poor = {"training": {"recipe": recipe}, "model": {"weights": "poor.weights.h5"}, "eval_counts": {"dark": EVAL}}
+    result, description, notes = train(**poor)
     alone, _, _ = train(training={})
     assert result.fallbacks == description["training"]["fallbacks"] == 1
     assert description["training"]["weights"] is None
@@ -154,6 +156,27 @@ def test_weights_that_do_not_help_are_given_up(train, tmp_path):
     assert result.transfer["majority"] == 1.0
     assert result.transfer["scratch"] == max(alone.history["val_accuracy"])
     assert any("begins anew, from scratch" in note for note in notes)
+    for one, other in zip(result.network.model.get_weights(), alone.network.model.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_comparing_and_giving_up_survive_being_killed_at_any_point(train, tmp_path):
+    first, _, _ = train(training={"epochs": 1})
+    base = first.network.base
+    keras.Model(base.input, base.output).save_weights(tmp_path / "poor.weights.h5")
+    recipe = {"name": "transfer", "compare_with_scratch": True, "negative_transfer": "fall_back"}
+    poor = {"training": {"recipe": recipe}, "model": {"weights": "poor.weights.h5"}, "eval_counts": {"dark": EVAL}}
+    poor["store"] = StateStore(str(tmp_path / "state"))
+    # In the comparison, in the transfer's second epoch, in the second epoch of the training from scratch.
+    for killed_in in (1, 4, 3):
+        with pytest.raises(KeyboardInterrupt):
+            train(**poor, notes=Notes(killed_in))
+    last = Notes()
+    result, _, _ = train(**poor, notes=last)
+    assert last.phases == ["scratch"]
+    alone, _, _ = train(training={})
+    assert result.fallbacks == 1
+    assert result.transfer["scratch"] == max(alone.history["val_accuracy"])
     for one, other in zip(result.network.model.get_weights(), alone.network.model.get_weights(), strict=True):
         assert np.array_equal(one, other)
 
