@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,33 +105,47 @@ def command(
         }.items()
         if value is not None
     }
-    plan = _plan(config, repository or model_base_path, overrides)
+    repository = repository or model_base_path
+    config = config if config is not None else _default_config(repository, overrides)
+    plan = _plan(config, repository, overrides)
 
     # The child is another program, not a fork that goes on with gRPC; without this gRPC logs a line about it.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    from serving.gateway.server import Gateway, run_gateway  # noqa: PLC0415 - after the environment is set
+    from serving.gateway.configuration_reload import ConfigurationSource  # noqa: PLC0415 - after the environment is set
+    from serving.gateway.embedded_models import EmbeddedModels  # noqa: PLC0415 - the same
+    from serving.gateway.server import Gateway, run_gateway  # noqa: PLC0415 - the same
     from serving.gateway.supervisor import model_server_command  # noqa: PLC0415 - the same
 
-    def build() -> Gateway:
+    def build(folder: Path) -> Gateway:
+        models: EmbeddedModels | None = None
+        model_server: list[str] | None = None
+        if plan.repository is not None:
+            base_path = plan.repository / plan.model_name
+            if config is not None:  # which may name releases, now or later
+                models = EmbeddedModels(folder / "models.config", plan.model_name, base_path)
+            model_server = model_server_command(plan.model_name, base_path, models)
         return Gateway(
             plan.settings,
             plan.model_name,
-            model_server_command=(
-                model_server_command(plan.model_name, plan.repository / plan.model_name)
-                if plan.repository is not None
+            model_server_command=model_server,
+            model_server_log=model_server_log,
+            models=models,
+            configuration=(
+                ConfigurationSource(config, lambda: _plan(config, repository, overrides).settings)
+                if config is not None
                 else None
             ),
-            model_server_log=model_server_log,
         )
 
     announcer = _Announcer(plan)
     try:
-        run_gateway(
-            build,
-            on_listening=announcer.listening,
-            on_ready=announcer.ready,
-            on_draining=lambda: click.echo("Stopping: finishing the requests in flight.", err=True),
-        )
+        with tempfile.TemporaryDirectory(prefix="darkroom-serve-") as folder:
+            run_gateway(
+                lambda: build(Path(folder)),
+                on_listening=announcer.listening,
+                on_ready=announcer.ready,
+                on_draining=lambda: click.echo("Stopping: finishing the requests in flight.", err=True),
+            )
     except OSError as error:
         raise DarkroomError(str(error)) from error
     click.echo("Stopped.", err=True)
@@ -176,6 +191,12 @@ def _event(**fields: Any) -> None:
     sys.stdout.flush()
 
 
+def _default_config(repository: Path | None, overrides: dict[str, Any]) -> Path | None:
+    """The configuration file when no option names one."""
+    usable = repository is None and not overrides.get("backends") and _DEFAULT_CONFIG.exists()
+    return _DEFAULT_CONFIG if usable else None
+
+
 def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any]) -> _Plan:
     """Put configuration and options together, and find the model.
 
@@ -189,8 +210,8 @@ def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any
 
     configured: dict[str, Any] = {}
     configured_name: str | None = None
-    if config is not None or (repository is None and not overrides.get("backends") and _DEFAULT_CONFIG.exists()):
-        settings, configured_repository, configured_name = _read_configuration(config or _DEFAULT_CONFIG)
+    if config is not None:
+        settings, configured_repository, configured_name = _read_configuration(config)
         configured = settings.model_dump(exclude_unset=True)
         repository = repository or configured_repository
     try:
@@ -208,6 +229,12 @@ def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any
         raise ConfigurationError(
             "Nothing says where the models are: there is no darkroom.yaml here. Name it with --config, or give the "
             "model repository: darkroom serve REPOSITORY"
+        )
+    labels = [target for target in settings.releases.targets() if isinstance(target, str)] if settings.releases else []
+    if labels:
+        raise ConfigurationError(
+            f"serving.releases names the label {labels[0]!r}; the embedded model server has no labels: name version "
+            "numbers, or running servers with serving.backends"
         )
     return _Plan(settings, repository, _find_model(repository, model_name or configured_name))
 

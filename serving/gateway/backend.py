@@ -36,8 +36,15 @@ class BackendState(enum.Enum):
 
     UNKNOWN = "not asked yet"
     UNREACHABLE = "not reachable"
+    HANGING = "reachable, but does not answer"
     NO_MODEL = "the model is not available"
     AVAILABLE = "available"
+
+
+_STATES_BY_CODE = {
+    Code.UNAVAILABLE: BackendState.UNREACHABLE,
+    Code.DEADLINE_EXCEEDED: BackendState.HANGING,
+}
 
 
 class Backend:
@@ -47,12 +54,15 @@ class Backend:
         address: `host:port`.
         state: as of the last look; `watch` keeps it current.
         available_versions: the model's versions that answer, newest first.
+        in_flight: forwarded calls that it works on.
     """
 
     def __init__(self, address: str, *, model_name: str, max_message_bytes: int, metrics: GatewayMetrics) -> None:
         self.address = address
         self.state = BackendState.UNKNOWN
         self.available_versions: tuple[int, ...] = ()
+        self.in_flight = 0
+        self._answered = False
         self._model_name = model_name
         self._metrics = metrics
         self._look_again = asyncio.Event()
@@ -84,6 +94,20 @@ class Backend:
             "GetModelMetadata": prediction.GetModelMetadata,
             "GetModelStatus": model.GetModelStatus,
         }
+
+    async def forward(self, method: str, request: Any, timeout_seconds: float) -> Any:
+        """`call` for a client's request.
+
+        Raises:
+            ServingError: as `call`.
+        """
+        self.in_flight += 1
+        try:
+            answer = await self.call(method, request, timeout_seconds)
+        finally:
+            self.in_flight -= 1
+        self._answered = True
+        return answer
 
     async def call(self, method: str, request: Any, timeout_seconds: float) -> Any:
         """Make one call and return its answer; the deadline travels with it.
@@ -141,11 +165,12 @@ class Backend:
             answer = await self.call("GetModelStatus", request, _STATUS_TIMEOUT_SECONDS)
         except ServingError as error:
             if error.code is Code.DEADLINE_EXCEEDED:
-                self._missed += 1
+                # A server that answers requests lives, however long its status takes.
+                self._missed = 0 if self._answered else self._missed + 1
+                self._answered = False
                 if self._missed < _MISSED_STATUS_CALLS:
                     return
-            unreachable = error.code in (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED)
-            self.state = BackendState.UNREACHABLE if unreachable else BackendState.NO_MODEL
+            self.state = _STATES_BY_CODE.get(error.code, BackendState.NO_MODEL)
             self.available_versions = ()
             reason = error.message
         else:

@@ -18,6 +18,7 @@ from serving.gateway.metrics import GatewayMetrics
 from serving.gateway.pool import BackendPool
 from serving.gateway.prediction import ImagesAnswer
 from serving.gateway.record import Exchange, RequestRecord
+from serving.gateway.releases.releases import Releases
 from serving.gateway.servables import Servables, ServableSignatures, signature_of
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.tracing.spans import step
@@ -61,6 +62,7 @@ class GatewayCore:
         checker: ImageChecker,
         fetcher: ImageFetcher,
         limiter: Limiter,
+        releases: Releases,
         metrics: GatewayMetrics,
     ) -> None:
         self._settings = settings
@@ -70,6 +72,7 @@ class GatewayCore:
         self._checker = checker
         self._fetcher = fetcher
         self._limiter = limiter
+        self._releases = releases
         self._metrics = metrics
 
     async def predict_images(
@@ -212,7 +215,9 @@ class GatewayCore:
         with self._limiter.slot():
             images = self._checker.images_of_predict(request)
             self._inspect(images, record)
-            return await self._predict(request, images, record)
+            return await self._releases.run(
+                [request.model_spec], record, lambda: self._predict(request, images, record)
+            )
 
     async def classify(
         self, request: classification_pb2.ClassificationRequest, record: RequestRecord
@@ -235,13 +240,18 @@ class GatewayCore:
         with self._limiter.slot():
             images = self._checker.images_of_examples(request.input)
             self._inspect(images, record)
-            return await self._call("MultiInference", request, images, record)
+            return await self._releases.run(
+                [task.model_spec for task in request.tasks],
+                record,
+                lambda: self._call("MultiInference", request, images, record),
+            )
 
     async def metadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, record: RequestRecord
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """A version's signatures, as the model server answers."""
         self._note_target(record, request.model_spec, signature="")
+        self._releases.point_at_stable(request.model_spec)
         response: get_model_metadata_pb2.GetModelMetadataResponse = await self._call(
             "GetModelMetadata", request, (), record
         )
@@ -255,6 +265,7 @@ class GatewayCore:
             ServingError: what the model server answered, such as NOT_FOUND.
         """
         self._note_target(record, spec, signature="")
+        self._releases.point_at_stable(spec)
         found = await _in_time(self._servables.signatures(spec, fresh=not spec.HasField("version")), record)
         record.answered_version = found.version
         record.known_model = record.known_signature = True
@@ -272,11 +283,9 @@ class GatewayCore:
         with self._limiter.slot():
             images = self._checker.images_of_examples(request.input)
             self._inspect(images, record)
-            response = await self._call(method, request, images, record)
-            self._note_answer(request.model_spec, response.model_spec, record)
-            if method == "Classify":
-                note_classified(response, record)
-            return response
+            return await self._releases.run(
+                [request.model_spec], record, lambda: self._answered(method, request, images, record)
+            )
 
     def _inspect(self, images: Sequence[bytes], record: RequestRecord) -> None:
         started = time.perf_counter()
@@ -286,7 +295,7 @@ class GatewayCore:
 
     async def _call(self, method: str, request: Any, images: Sequence[bytes], record: RequestRecord) -> Any:
         started = time.perf_counter()
-        call = self._pool.pick().call(method, request, record.remaining())
+        call = self._pool.call(method, request, record.remaining)
         try:
             response = await self._checker.beside(call, images, record)
         except ServingError as error:
@@ -302,9 +311,16 @@ class GatewayCore:
     async def _predict(
         self, request: predict_pb2.PredictRequest, images: Sequence[bytes], record: RequestRecord
     ) -> predict_pb2.PredictResponse:
-        response: predict_pb2.PredictResponse = await self._call("Predict", request, images, record)
-        self._note_answer(request.model_spec, response.model_spec, record)
+        response: predict_pb2.PredictResponse = await self._answered("Predict", request, images, record)
         note_predicted(response, record)
+        return response
+
+    async def _answered(self, method: str, request: Any, images: Sequence[bytes], record: RequestRecord) -> Any:
+        response = await self._call(method, request, images, record)
+        self._note_answer(request.model_spec, response.model_spec, record)
+        if method == "Classify":
+            note_classified(response, record)
+        self._releases.mirror(method, request, response, record)
         return response
 
     async def _with_signatures(
@@ -313,7 +329,16 @@ class GatewayCore:
         attempt: Callable[[ServableSignatures], Awaitable[_Answer]],
         record: RequestRecord,
     ) -> _Answer:
-        """Run `attempt` with the signatures of the version that will answer.
+        """Run `attempt` with the signatures of the version that will answer, which releases may choose."""
+        return await self._releases.run([spec], record, lambda: self._with_its_signatures(spec, attempt, record))
+
+    async def _with_its_signatures(
+        self,
+        spec: model_pb2.ModelSpec,
+        attempt: Callable[[ServableSignatures], Awaitable[_Answer]],
+        record: RequestRecord,
+    ) -> _Answer:
+        """Run `attempt` with the signatures of the version that `spec` names.
 
         When "the newest version" has moved on since they were looked up and the request does not fit any more, they are
         looked up again and the attempt is made once more.

@@ -14,7 +14,7 @@ from serving.gateway.limits import OverloadedError
 from serving.gateway.record import RequestRecord, allowed_seconds, request_id_from
 from serving.gateway.scope import RequestScope
 from serving.gateway.settings import GatewaySettings
-from serving.gateway.tracing.spans import TRACE_HEADERS, trace_context_from
+from serving.gateway.tracing.spans import trace_context_from
 
 _STATUS = {status.value[0]: status for status in grpc.StatusCode}
 # Details travel in a header, and headers of a call are limited to 8 KiB all together.
@@ -24,7 +24,6 @@ _LONGEST_DETAILS = 4000
 REFUSAL_REASON = "x-refusal-reason"
 REFUSAL_IMAGE = "x-refusal-image"
 REQUEST_ID = "x-request-id"
-_OFFERED = (REQUEST_ID, *TRACE_HEADERS)
 
 
 class GrpcCalls:
@@ -42,7 +41,7 @@ class GrpcCalls:
         call: Callable[[Any, RequestRecord], Awaitable[Any]],
     ) -> Any:
         """The response of `call`; its error ends the RPC, with what belongs to it in the trailers."""
-        offered = {key: value for key, value in context.invocation_metadata() or () if key in _OFFERED}
+        offered = dict(context.invocation_metadata() or ())
         record = RequestRecord(
             request_id=request_id_from(offered.get(REQUEST_ID)),
             protocol="grpc",
@@ -53,6 +52,7 @@ class GrpcCalls:
                 longest=self._settings.max_deadline_seconds,
             ),
             trace_context=trace_context_from(offered),
+            header=offered.get,
         )
         trailers: list[tuple[str, str]] = [(REQUEST_ID, record.request_id)]
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from serving.gateway.pool import BackendPool
+from serving.gateway.releases.releases import Releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,8 @@ class Readiness:
     """The answer of /readyz and of gRPC's health service.
 
     Attributes:
-        ready: a model server has the model available, and the gateway is not draining.
+        ready: a model server has the model available, the stable version of releases too, and the gateway is not
+            draining.
         reason: why not, for people; empty when ready.
         version: the newest available version; None when there is none.
     """
@@ -30,8 +32,9 @@ class Health:
         draining: set when the gateway was told to stop.
     """
 
-    def __init__(self, pool: BackendPool, model_name: str) -> None:
+    def __init__(self, pool: BackendPool, model_name: str, releases: Releases) -> None:
         self._pool = pool
+        self._releases = releases
         self.model_name = model_name
         self.draining = False
 
@@ -44,4 +47,7 @@ class Health:
             return Readiness(
                 False, f"no version of model {self.model_name} is available: {self._pool.describe_state()}", None
             )
+        missing = self._releases.missing_stable()
+        if missing is not None:
+            return Readiness(False, f"model {self.model_name}: {missing}", version)
         return Readiness(True, "", version)

@@ -1,4 +1,6 @@
-"""The gateway's Prometheus metrics. Only this module and `watched_metrics` know Prometheus."""
+"""The gateway's Prometheus metrics. Only this module, `watched_metrics` and `metrics.py` of the folders beside it know
+Prometheus.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,10 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from preprocessing.population.pixel_facts import PixelFacts
+from serving.gateway.balancing.metrics import BalancingMetrics
 from serving.gateway.drift.monitor import VersionDrift
 from serving.gateway.record import RequestRecord
+from serving.gateway.releases.metrics import ReleaseMetrics
 from serving.gateway.watched_metrics import DriftCollector, PredictionLogCollector
 from serving.prediction_log.writer import PredictionLogWriter
 
@@ -31,7 +35,12 @@ _REQUEST_LABELS = ("method", "model", "version", "signature", "protocol", "code"
 
 
 class GatewayMetrics:
-    """Records what happens; `render` writes it in the format that the scraper asks for."""
+    """Records what happens; `render` writes it in the format that the scraper asks for.
+
+    Attributes:
+        balancing: what is done about model servers that fail.
+        releases: what stable, canary and shadow do.
+    """
 
     def __init__(self, *, max_classes: int) -> None:
         self._max_classes = max_classes
@@ -105,6 +114,8 @@ class GatewayMetrics:
             "backend_available", "Whether a model server has the model available.", "backend"
         )
         self._restarts = self._counter("model_server_restarts", "Restarts of the embedded model server.")
+        self.balancing = BalancingMetrics(self.registry)
+        self.releases = ReleaseMetrics(self.registry)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"darkroom_gateway_{name}_total", text, labels, registry=self.registry)
@@ -189,6 +200,7 @@ class GatewayMetrics:
         """A model server left the list: its series end, or restarts on new ports would pile them up."""
         self._backend_available.remove_by_labels({"backend": backend})
         self._backend_seconds.remove_by_labels({"backend": backend})
+        self.balancing.backend_gone(backend)
 
     def description_failed(self, model: str, reason: str) -> None:
         """A model version answered but could not be asked what it is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,10 @@ class Exchange:
     images: Sequence[bytes]
 
 
+def _no_header(name: str) -> None:
+    del name
+
+
 @dataclass(slots=True)
 class RequestRecord:
     """One request, from its arrival to its answer.
@@ -68,6 +72,8 @@ class RequestRecord:
         error: the message that the client got.
         trace_context: the client's W3C `traceparent` and `tracestate`, as they came.
         trace_id: of the trace that this request belongs to; empty where it belongs to none.
+        header: reads one of the request's headers (gRPC: metadata), by its name in lower case.
+        arm: "stable" or "canary" where the request named no version and releases decided; else empty.
     """
 
     request_id: str
@@ -93,6 +99,8 @@ class RequestRecord:
     error: str = ""
     trace_context: dict[str, str] = field(default_factory=dict)
     trace_id: str = ""
+    header: Callable[[str], str | None] = _no_header
+    arm: str = ""
     started: float = field(default_factory=time.monotonic)
 
     @property

@@ -59,6 +59,7 @@ def _line(record: RequestRecord) -> dict[str, Any]:
         "method": record.method,
         "model": record.model[:_LONGEST_TEXT],
         "version": record.answered_version or record.version,
+        "arm": record.arm or None,
         "label": record.label[:_LONGEST_TEXT] or None,
         "signature": record.signature[:_LONGEST_TEXT] or None,
         "code": record.code.name if record.code is not None else "OK",

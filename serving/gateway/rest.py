@@ -13,6 +13,7 @@ from serving.gateway.health import Health
 from serving.gateway.limits import Limiter
 from serving.gateway.metrics import GatewayMetrics
 from serving.gateway.pages.routes import page_routes
+from serving.gateway.releases.releases import Releases
 from serving.gateway.rest_call import RestCalls
 from serving.gateway.rest_errors import json_response, routing_error
 from serving.gateway.rest_models import METHODS, ModelsApi
@@ -33,9 +34,11 @@ class RestAdapter:
         scope: RequestScope,
         limiter: Limiter,
         health: Health,
+        releases: Releases,
         metrics: GatewayMetrics,
     ) -> None:
         self._health = health
+        self._releases = releases
         self._metrics = metrics
         self._calls = RestCalls(settings, scope)
         self._models_api = ModelsApi(settings, core, limiter)
@@ -47,6 +50,7 @@ class RestAdapter:
                 Route("/livez", self._livez),
                 Route("/readyz", self._readyz),
                 Route("/metrics", self._show_metrics),
+                Route("/releases", self._show_releases),
             ],
             exception_handlers={HTTPException: routing_error},
         )
@@ -64,6 +68,10 @@ class RestAdapter:
         if not found.ready:
             return json_response({"status": "not ready", "reason": found.reason}, 503)
         return json_response({"status": "ready", "model": self._health.model_name, "version": str(found.version)})
+
+    async def _show_releases(self, request: Request) -> Response:
+        del request
+        return json_response(self._releases.describe())
 
     async def _show_metrics(self, request: Request) -> Response:
         body, content_type = self._metrics.render(request.headers.get("accept", ""))

@@ -30,6 +30,7 @@ class RestCalls:
             method="unknown",
             allowed_seconds=self._allowed(None),
             trace_context=trace_context_from(request.headers),
+            header=request.headers.get,
         )
         try:
             with self._scope.request(record):

@@ -116,7 +116,7 @@ class Servables:
     async def _fetch_signatures(self, spec: model_pb2.ModelSpec) -> ServableSignatures:
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
         request.model_spec.CopyFrom(spec)
-        answer = await self._pool.pick().call("GetModelMetadata", request, _LOOKUP_SECONDS)
+        answer = await self._pool.call("GetModelMetadata", request, lambda: _LOOKUP_SECONDS)
         packed = get_model_metadata_pb2.SignatureDefMap()
         answer.metadata["signature_def"].Unpack(packed)
         version = answer.model_spec.version.value
@@ -137,7 +137,7 @@ class Servables:
         tensor.dtype = types_pb2.DT_STRING
         tensor.tensor_shape.dim.add(size=1)
         tensor.string_val.append(b"")
-        answer = await self._pool.pick().call("Predict", request, _LOOKUP_SECONDS)
+        answer = await self._pool.call("Predict", request, lambda: _LOOKUP_SECONDS)
         try:
             found = _read_description(answer.outputs["description"].string_val[0])
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import grpc.aio
 
+from serving.gateway.configuration_reload import ConfigurationReload, ConfigurationSource
 from serving.gateway.core import GatewayCore
+from serving.gateway.embedded_models import EmbeddedModels
 from serving.gateway.grpc_service import build_grpc_server
 from serving.gateway.health import Health
 from serving.gateway.image_check import ImageChecker
@@ -20,6 +22,8 @@ from serving.gateway.limits import Limiter
 from serving.gateway.metrics import GatewayMetrics
 from serving.gateway.observing import Observing
 from serving.gateway.pool import BackendPool
+from serving.gateway.releases.releases import Releases
+from serving.gateway.releases.settings import ReleaseSettings
 from serving.gateway.request_log import RequestLog
 from serving.gateway.rest import RestAdapter
 from serving.gateway.scope import RequestScope
@@ -55,6 +59,7 @@ class Gateway:
 
     Attributes:
         health: what /readyz answers.
+        releases: which version answers requests that name none.
         supervisor: of the embedded model server; None in front of servers that run already.
     """
 
@@ -65,6 +70,8 @@ class Gateway:
         *,
         model_server_command: Sequence[str] | None = None,
         model_server_log: Path | None = None,
+        models: EmbeddedModels | None = None,
+        configuration: ConfigurationSource | None = None,
     ) -> None:
         """Nothing is bound or started yet.
 
@@ -73,6 +80,8 @@ class Gateway:
             model_name: whose availability makes the gateway ready.
             model_server_command: starts the embedded model server; needed when `settings.backends` is empty.
             model_server_log: the embedded model server's standard error; without it, this process's.
+            models: which versions the embedded model server loads, where releases decide.
+            configuration: where the settings came from; without it, SIGHUP changes nothing.
 
         Raises:
             ValueError: neither backends nor a command, or both.
@@ -88,6 +97,9 @@ class Gateway:
         self._fetcher = ImageFetcher(settings.image_urls, max_bytes=settings.limits.max_bytes)
         self._limiter = Limiter(settings)
         self._scope = RequestScope(self._metrics, self._log)
+        self.releases = Releases(
+            settings.releases, model_name=model_name, pool=self._pool, metrics=self._metrics.releases
+        )
         servables = Servables(self._pool, self._metrics)
         self._observing = Observing(settings, servables, self._metrics, self._scope)
         self._core = GatewayCore(
@@ -98,12 +110,17 @@ class Gateway:
             checker=self._checker,
             fetcher=self._fetcher,
             limiter=self._limiter,
+            releases=self.releases,
             metrics=self._metrics,
         )
-        self.health = Health(self._pool, model_name)
+        self.health = Health(self._pool, model_name, self.releases)
         self._metrics.watch_values(
             draining=lambda: float(self.health.draining), log_failures=lambda: float(self._log.failures)
         )
+        self._models = models
+        self._reload: ConfigurationReload | None = None
+        if configuration is not None:
+            self._reload = ConfigurationReload(configuration, settings, self._apply, self._metrics.releases)
         self.supervisor: ModelServerSupervisor | None = None
         if model_server_command is not None:
             self.supervisor = ModelServerSupervisor(
@@ -118,6 +135,7 @@ class Gateway:
             scope=self._scope,
             limiter=self._limiter,
             health=self.health,
+            releases=self.releases,
             metrics=self._metrics,
         )
         self._http = HttpServer(rest.app, host=settings.host, port=settings.rest_port, lifespan="off")
@@ -138,11 +156,28 @@ class Gateway:
             raise OSError(f"Cannot listen on {host}:{settings.grpc_port} for gRPC: {error}") from error
         rest_port = await self._http.start()
         await self._grpc.start()
+        if self._models is not None:
+            self._models.write(settings.releases)
         if self.supervisor is not None:
             self.supervisor.start()
         else:
             self._pool.set_addresses(settings.backends)
+        if self._reload is not None:
+            self._reload.start()
         return Listening(settings.host, rest_port, grpc_port)
+
+    def reload(self) -> None:
+        """Read the configuration file again, soon."""
+        if self._reload is None:
+            _LOG.warning("There is no configuration file to read again; the gateway was started without one")
+        else:
+            self._reload.tell()
+
+    def _apply(self, releases: ReleaseSettings | None) -> bool:
+        changed = self.releases.configure(releases)
+        if changed and self._models is not None:
+            self._models.write(releases)
+        return changed
 
     async def until_ready(self) -> int:
         """Wait until the gateway is ready; returns the model's newest version."""
@@ -170,6 +205,8 @@ class Gateway:
     async def close(self) -> None:
         """Stop everything at once; safe to call after `drain`, or when `start` failed."""
         self._scope.refusing = True
+        if self._reload is not None:
+            await self._reload.stop()
         if self._grpc is not None:
             await self._grpc.stop(0)
             self._grpc = None
@@ -177,6 +214,7 @@ class Gateway:
         if self.supervisor is not None:
             await self.supervisor.stop()
         await self._observing.close()
+        await self.releases.close()
         await self._pool.close()
         await self._fetcher.close()
         self._checker.close()
@@ -225,6 +263,7 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled)
     gateway = build()
+    loop.add_signal_handler(signal.SIGHUP, gateway.reload)
     try:
         on_listening(await gateway.start())
         ready = asyncio.create_task(gateway.until_ready())

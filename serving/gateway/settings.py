@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.images.limits import ImageLimits
+from serving.gateway.balancing.settings import BalancingSettings
 from serving.gateway.drift.settings import DriftSettings
+from serving.gateway.releases.settings import ReleaseSettings
 from serving.gateway.tracing.settings import TracingSettings
 from serving.prediction_log.settings import PredictionLogSettings
 
@@ -130,3 +132,15 @@ class GatewaySettings(BaseModel):
         default=DriftSettings(), description="Statistics of images and predictions against those stored with the model."
     )
     tracing: TracingSettings = Field(default=TracingSettings(), description="OpenTelemetry traces.")
+    reload_seconds: Annotated[float, Field(ge=0)] = Field(
+        default=2.0,
+        description="Time between two looks at the configuration file for changed `releases`; 0 looks on SIGHUP alone.",
+    )
+    balancing: BalancingSettings = Field(
+        default=BalancingSettings(), description="How several model servers share the requests."
+    )
+    releases: ReleaseSettings | None = Field(
+        default=None,
+        description="Which version answers requests that name none; null leaves it to the model server, which takes "
+        "the newest. Changes of this section are followed while the gateway runs.",
+    )

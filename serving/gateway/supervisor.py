@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from serving.gateway.embedded_models import POLL_SECONDS, EmbeddedModels
 from serving.gateway.metrics import GatewayMetrics
 
 _LOG = logging.getLogger(__name__)
@@ -26,12 +27,22 @@ _START_SECONDS = 180.0
 _STOP_SECONDS = 10.0
 
 
-def model_server_command(model_name: str, model_base_path: Path) -> list[str]:
-    """The command of a model server that serves one model on free ports and dies with its parent."""
+def model_server_command(model_name: str, model_base_path: Path, models: EmbeddedModels | None = None) -> list[str]:
+    """The command of a model server that serves one model on free ports and dies with its parent.
+
+    Args:
+        model_name: what clients call it.
+        model_base_path: the folder with the version folders, whose newest is served, or
+        models: says which versions are.
+    """
+    which = (
+        ("--model-config-file", str(models.path), "--model-config-file-poll-wait-seconds", str(POLL_SECONDS))
+        if models is not None
+        else ("--model-name", model_name, "--model-base-path", str(model_base_path))
+    )
     return [
         *(sys.executable, "-m", "darkroom.cli", "model-server"),
-        *("--model-name", model_name),
-        *("--model-base-path", str(model_base_path)),
+        *which,
         *("--port", "0", "--rest-api-port", "0"),
         "--exit-with-parent",
     ]

@@ -1,0 +1,1 @@
+"""Which version answers a request that names none: stable, canary, and the shadow that nobody sees."""
