@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -30,11 +31,15 @@ LABELS = ("cat", "dog")
 class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_service_pb2_grpc.ModelServiceServicer):
     """Model `pets`, version 1 until told otherwise; answers "cat" with 0.75 to everything.
 
-    `before_predict` runs before each answer and may sleep or abort.
+    `before_predict` runs before each answer and may sleep or abort. With `loaded` it has these versions and no other,
+    each with the scores in `scores` where it has an entry; `labels` name versions.
     """
 
     def __init__(self) -> None:
         self.version = 1
+        self.loaded: set[int] = set()
+        self.labels: dict[str, int] = {}
+        self.scores: dict[int, tuple[float, float]] = {}
         self.available = True
         self.describes = True
         self.described: dict[str, Any] = {}
@@ -44,6 +49,9 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
         self.seconds_left: list[float] = []
         self.cancelled = threading.Event()
         self.calls: list[str] = []
+        self._lock = threading.Lock()
+        self._answering_status = threading.Event()
+        self._answering_status.set()
 
     def __enter__(self) -> Self:
         self.start()
@@ -68,6 +76,11 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
     ) -> None:
         self.stop()
 
+    def hang(self) -> threading.Event:
+        """Let every GetModelStatus wait until the event that is returned is set."""
+        self._answering_status = threading.Event()
+        return self._answering_status
+
     def sleep(self, seconds: float) -> None:
         """Let every Predict take this long, or until its client is gone."""
 
@@ -81,10 +94,33 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
 
         self.before_predict = wait
 
+    def answers(self) -> Counter[int]:
+        """How many requests each version got."""
+        with self._lock:
+            return Counter(self.version_of(request.model_spec) for request in self.requests)
+
+    def version_of(self, spec: Any, context: Any = None) -> int:
+        """The version that answers, as TF Serving chooses it; aborts the call when it is not there."""
+        if not self.loaded:
+            return self.version
+        if spec.version_label:
+            if spec.version_label not in self.labels:
+                context.abort(
+                    grpc.StatusCode.INVALID_ARGUMENT, f"Unrecognized servable version label: {spec.version_label}"
+                )
+            return self.labels[spec.version_label]
+        version = spec.version.value if spec.HasField("version") else max(self.loaded)
+        if context is not None and version not in self.loaded:
+            context.abort(
+                grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Specific({spec.name}, {version})"
+            )
+        return version
+
     def Predict(self, request, context):  # noqa: N802
         response = predict_pb2.PredictResponse()
         response.model_spec.name = request.model_spec.name
-        response.model_spec.version.value = self.version
+        version = self.version_of(request.model_spec, context)
+        response.model_spec.version.value = version
         if request.model_spec.signature_name == "describe":
             self.calls.append("describe")
             document = {
@@ -96,7 +132,8 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
             }
             response.outputs["description"].CopyFrom(tensors.to_proto([json.dumps(document)]))
             return response
-        self.requests.append(request)
+        with self._lock:
+            self.requests.append(request)
         self.seconds_left.append(context.time_remaining())
         self.before_predict(request, context)
         if request.model_spec.name != "pets":
@@ -104,18 +141,21 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
                 grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Latest({request.model_spec.name})"
             )
         count = next(iter(request.inputs.values())).tensor_shape.dim[0].size
-        response.outputs["probabilities"].CopyFrom(tensors.to_proto(np.tile(np.float32([0.75, 0.25]), (count, 1))))
-        response.outputs["class_ids"].CopyFrom(tensors.to_proto(np.tile(np.int64([0, 1]), (count, 1))))
-        response.outputs["labels"].CopyFrom(tensors.to_proto([list(LABELS)] * count))
+        scores = self.scores.get(version, (0.75, 0.25))
+        ranked = [0, 1] if scores[0] >= scores[1] else [1, 0]
+        response.outputs["probabilities"].CopyFrom(tensors.to_proto(np.tile(np.float32(scores), (count, 1))))
+        response.outputs["class_ids"].CopyFrom(tensors.to_proto(np.tile(np.int64(ranked), (count, 1))))
+        response.outputs["labels"].CopyFrom(tensors.to_proto([[LABELS[index] for index in ranked]] * count))
         return response
 
     def Classify(self, request, context):  # noqa: N802
         response = classification_pb2.ClassificationResponse()
+        version = self.version_of(request.model_spec, context)
         response.model_spec.name = request.model_spec.name
-        response.model_spec.version.value = self.version
+        response.model_spec.version.value = version
         for _ in request.input.example_list.examples:
             found = response.result.classifications.add().classes
-            for label, score in zip(LABELS, (0.75, 0.25), strict=True):
+            for label, score in zip(LABELS, self.scores.get(version, (0.75, 0.25)), strict=True):
                 found.add(label=label, score=score)
         return response
 
@@ -123,7 +163,7 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
         self.calls.append("metadata")
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         response.model_spec.name = request.model_spec.name
-        response.model_spec.version.value = self.version
+        response.model_spec.version.value = self.version_of(request.model_spec, context)
         packed = get_model_metadata_pb2.SignatureDefMap()
         for name, inputs in {**self.signatures, **({"describe": {"request": 7}} if self.describes else {})}.items():
             for key, dtype in inputs.items():
@@ -132,9 +172,11 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
         return response
 
     def GetModelStatus(self, request, context):  # noqa: N802
+        self._answering_status.wait(5)
         response = get_model_status_pb2.GetModelStatusResponse()
         state = get_model_status_pb2.ModelVersionStatus
-        response.model_version_status.add(
-            version=self.version, state=state.AVAILABLE if self.available else state.LOADING
-        )
+        for version in sorted(self.loaded) or [self.version]:
+            response.model_version_status.add(
+                version=version, state=state.AVAILABLE if self.available else state.LOADING
+            )
         return response
