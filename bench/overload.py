@@ -2,9 +2,9 @@
 
     python bench/overload.py [--seconds 10] [--slots 4] [--milliseconds 100]
 
-The model server's capacity is known: it works on 4 requests at once, 100 ms each, which is a ResNet50 on a few cores. In
-front of it is `darkroom serve` as it comes. First as many clients as the gateway takes requests at once keep it busy: that
-is the capacity. Then JPEGs of 100 kB arrive at random times at twice that rate. Prints a table and writes
+The model server's capacity is known: it works on 4 requests at once, 100 ms each, which is a ResNet50 on a few cores.
+In front of it is `darkroom serve` as it comes. First as many clients as the gateway takes requests at once keep it
+busy: that is the capacity. Then JPEGs of 100 kB arrive at random times at twice that rate. Prints a table and writes
 bench/results/overload.json. With a faster model server it is the gateway's own core that is overloaded.
 """
 
@@ -55,9 +55,9 @@ def main() -> int:
     try:
         assert server.stdout is not None
         address = f"127.0.0.1:{int(server.stdout.readline())}"
-        with ServedGateway("--backend", address, "--model-name", "pets") as gateway:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                found = runner.run(measure(gateway.port, options.seconds))
+        arguments = ("--backend", address, "--model-name", "pets")
+        with ServedGateway(*arguments) as gateway, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            found = runner.run(measure(gateway.port, options.seconds))
     finally:
         server.terminate()
         server.wait(30)

@@ -72,7 +72,7 @@ class ServedGateway:
 
 
 class Connections:
-    """Keep-alive HTTP/1.1 connections with one request each at a time; cheap, so that the gateway is what is measured."""
+    """Keep-alive HTTP/1.1 connections with one request each at a time, cheap enough to measure the gateway."""
 
     def __init__(self, port: int, body: bytes, *, model: str = "pets", deadline_ms: int = 10_000) -> None:
         self._port = port
@@ -157,3 +157,15 @@ def jpeg(size: tuple[int, int] = (640, 427)) -> bytes:
     data = io.BytesIO()
     Image.effect_noise(size, 40).convert("RGB").save(data, "JPEG", quality=75)
     return data.getvalue()
+
+
+def make_repository(folder: Path) -> Path:
+    """A model repository with a tiny model, pets/1, made in a process of its own."""
+    print("Making a tiny model …", file=sys.stderr)
+    subprocess.run(
+        [sys.executable, "-m", "tests.serving.models", "darkroom", str(folder / "pets" / "1")],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+    )
+    return folder

@@ -19,7 +19,7 @@ TEXT = base64.b64encode(RED).decode()
 
 
 def _rest(gateway: RunningGateway, path: str, headers: dict[str, str], **body: Any) -> Any:
-    answer = httpx.post(f"{gateway.url}{path}", headers=headers, timeout=20, **body)
+    answer = httpx.post(f"{gateway.url}{path}", headers=headers, timeout=20, verify=False, **body)
     answer.raise_for_status()
     return answer.json()
 

@@ -76,12 +76,17 @@ class ServeProcess:
         return self.ready_event
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", timeout=10)
+        return httpx.get(f"{self.url}{path}", timeout=10, verify=False)
 
     def predict(self, image: bytes, query: str = "", **options: Any) -> httpx.Response:
         headers = {"content-type": "image/jpeg", **options.pop("headers", {})}
         return httpx.post(
-            f"{self.url}/v1/models/pets:predict{query}", content=image, headers=headers, timeout=30, **options
+            f"{self.url}/v1/models/pets:predict{query}",
+            content=image,
+            headers=headers,
+            timeout=30,
+            verify=False,
+            **options,
         )
 
     def status(self) -> dict[str, str]:

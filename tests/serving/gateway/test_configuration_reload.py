@@ -4,18 +4,21 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from darkroom.configuration import load_configuration
+from serving.gateway.configuration_reload import ConfigurationSource
 from serving.gateway.embedded_models import EmbeddedModels
 from serving.gateway.releases.settings import ReleaseSettings
 from serving.model_server.model_config import read_model_config
 from serving.model_server.settings import VersionPolicy
+from tests.serving.gateway.asking import image_body
 from tests.serving.gateway.pictures import RED
 from tests.serving.gateway.process import ServeProcess
-from tests.serving.gateway.running import eventually
+from tests.serving.gateway.running import eventually, running_gateway
+from tests.serving.gateway.test_metrics import samples, value
 
 pytest_plugins = ("tests.serving.gateway.fixtures",)
 
@@ -83,19 +86,25 @@ def test_sighup_applies_releases_and_a_wrong_file_changes_nothing(backend, tmp_p
         eventually(lambda: served.reloads("unchanged") == 1)
 
 
-def test_the_file_is_watched(backend, tmp_path):
-    served = Served(tmp_path, backend, reload_seconds=0.1)
-    with served.process as process:
-        process.wait_until_ready()
-        assert served.version() == "3"
-        served.write(reload_seconds=0.1, releases={"stable": 1})
-        eventually(lambda: served.version() == "1")
-        served.path.write_text("serving: [")
-        eventually(lambda: served.reloads("refused") == 1)
-        time.sleep(0.5)
-        assert served.reloads("refused") == 1  # once for each content
-        served.write(reload_seconds=0.1)
-        eventually(lambda: served.version() == "3")
+def test_the_file_is_watched(backend, tmp_path, caplog):
+    path = tmp_path / "darkroom.yaml"
+
+    def write(**serving):
+        path.write_text(json.dumps({"serving": serving}))
+
+    write()
+    source = ConfigurationSource(path, lambda: load_configuration(path).serving)
+    with running_gateway(backend.address, configuration=source, reload_seconds=0.05) as gateway:
+        assert image_body(gateway) == 3
+        write(releases={"stable": 1})
+        eventually(lambda: image_body(gateway) == 1)
+        path.write_text("serving: [")
+        eventually(lambda: "not valid YAML" in caplog.text)
+        write(releases={"stable": 2})
+        eventually(lambda: image_body(gateway) == 2)
+        write()
+        eventually(lambda: image_body(gateway) == 3)
+        assert value(samples(gateway), "configuration_reloads_total", result="refused") == 1  # once for each content
 
 
 def test_sighup_without_a_configuration_file_is_no_end(backend, tmp_path):

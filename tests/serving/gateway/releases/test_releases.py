@@ -59,7 +59,10 @@ def test_a_request_that_names_a_version_or_label_gets_it(backend, path, version)
     backend.labels = {"newest": 3}
     with running_gateway(backend.address, releases=ALL) as gateway:
         answer = httpx.post(
-            f"{gateway.url}/v1/models/pets{path}:predict", content=RED, headers={"content-type": "image/png"}
+            f"{gateway.url}/v1/models/pets{path}:predict",
+            content=RED,
+            headers={"content-type": "image/png"},
+            verify=False,
         )
 
         assert answer.json()["model"]["version"] == version
@@ -76,21 +79,19 @@ def test_questions_about_the_model_mean_stable(backend):
             assert stub.GetModelMetadata(asked, timeout=10).model_spec.version.value == 1
 
 
-@pytest.mark.parametrize("ask", EVERY_WAY, ids=lambda ask: ask.__name__)
-def test_a_canary_that_is_not_loaded_costs_no_request(backend, ask):
+def test_a_canary_that_is_not_loaded_costs_no_request(backend):
     backend.loaded = {1}
     with running_gateway(backend.address, releases=ALL) as gateway:
-        assert ask(gateway) == 1
-        assert value(samples(gateway), "release_fallbacks_total", arm="canary", reason="not_loaded") == 1
+        assert {ask(gateway) for ask in EVERY_WAY} == {1}
+        assert value(samples(gateway), "release_fallbacks_total", arm="canary", reason="not_loaded") == len(EVERY_WAY)
 
 
-@pytest.mark.parametrize("ask", EVERY_WAY, ids=lambda ask: ask.__name__)
-def test_a_canary_that_is_unloaded_between_two_looks_costs_no_request(backend, ask):
+def test_a_canary_that_is_unloaded_between_two_looks_costs_no_request(backend):
     with running_gateway(backend.address, releases=ALL, status_poll_seconds=60) as gateway:
         backend.loaded = {1}
 
-        assert ask(gateway) == 1
-        assert value(samples(gateway), "release_fallbacks_total", arm="canary", reason="not_loaded") == 1
+        assert {ask(gateway) for ask in EVERY_WAY} == {1}
+        assert value(samples(gateway), "release_fallbacks_total", arm="canary", reason="not_loaded") == len(EVERY_WAY)
         assert gateway.get("/releases").json()["canary"]["window"]["canary"]["errors"] == 0
 
 
