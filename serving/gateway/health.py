@@ -16,7 +16,7 @@ class Readiness:
         ready: a model server has the model available, the stable version of releases too, and the gateway is not
             draining.
         reason: why not, for people; empty when ready.
-        version: the newest available version; None when there is none.
+        version: the one that answers, of releases the stable one; None when there is none.
     """
 
     ready: bool
@@ -50,4 +50,4 @@ class Health:
         missing = self._releases.missing_stable()
         if missing is not None:
             return Readiness(False, f"model {self.model_name}: {missing}", version)
-        return Readiness(True, "", version)
+        return Readiness(True, "", self._releases.stable_version() or version)

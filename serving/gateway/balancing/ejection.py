@@ -151,7 +151,7 @@ class Ejections:
         if ejected + 1 > settings.max_share * len(self._servers):
             self._metrics.spared(reason)
             self._metrics.circuit(address, Circuit.CLOSED)
-            _LOG.warning("Model server %s is not ejected although %s: too few others are left", address, detail)
+            _LOG.debug("Model server %s is not ejected although %s: too few others are left", address, detail)
             server.failures_in_row = 0
             return
         seconds = min(settings.max_seconds, settings.base_seconds * 2.0 ** min(server.ejections, 30))

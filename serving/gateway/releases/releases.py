@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,6 +17,7 @@ from serving.gateway.releases.faults import is_fault, is_misfit, is_not_loaded
 from serving.gateway.releases.metrics import ReleaseMetrics
 from serving.gateway.releases.settings import ReleaseSettings, Target
 from serving.gateway.releases.shadow import ShadowTraffic
+from serving.gateway.releases.stable import Stable
 from serving.gateway.releases.target import point_at
 from serving.protos import model_pb2
 
@@ -45,7 +47,7 @@ class Releases:
         self._pool = pool
         self._metrics = metrics
         self._settings: ReleaseSettings | None = None
-        self._previous_stable: Target | None = None
+        self._stable: Stable | None = None
         self._canary: Canary | None = None
         self._shadows: list[ShadowTraffic] = []
         self.configure(settings)
@@ -57,9 +59,9 @@ class Releases:
         """
         if settings == self._settings:
             return False
-        before, self._settings = self._settings, settings
-        stable_moves = before is not None and settings is not None and before.stable != settings.stable
-        self._previous_stable = before.stable if before is not None and stable_moves else None
+        self._settings = settings
+        previous = self._stable.target() if self._stable is not None else None
+        self._stable = Stable(settings.stable, previous, self._pool) if settings is not None else None
         canary = settings.canary if settings is not None else None
         self._canary = Canary(canary, self._metrics) if canary is not None else None
         self._metrics.canary(canary.weight if canary is not None else 0.0, stopped=False)
@@ -81,15 +83,15 @@ class Releases:
         Raises:
             ServingError: what `attempt` raised; UNAVAILABLE when stable is not loaded.
         """
-        settings, canary = self._settings, self._canary
-        if settings is None or not self._concerns(specs):
+        settings, stable, canary = self._settings, self._stable, self._canary
+        if settings is None or stable is None or not self._concerns(specs):
             return await attempt()
         work = _Work(specs, record, attempt)
         if canary is None or not canary.takes(_key(settings, record)):
-            return await self._ask_stable(settings, canary, work)
+            return await self._ask_stable(stable, canary, work)
         if not self._pool.may_have(canary.settings.target):
             self._metrics.fell_back(_CANARY, "not_loaded")
-            return await self._ask_stable(settings, canary, work)
+            return await self._ask_stable(stable, canary, work)
         try:
             return await self._ask(_CANARY, canary.settings.target, work, canary.note)
         except ServingError as error:
@@ -98,34 +100,25 @@ class Releases:
                 raise
             missing, code = is_not_loaded(error), error.code
         self._metrics.fell_back(_CANARY, "not_loaded" if missing else "misfit")
-        answer = await self._ask_stable(settings, canary, work)
+        answer = await self._ask_stable(stable, canary, work)
         if not missing:
             # Stable takes what the canary does not: that was not the request's fault.
             canary.note(0.0, failed=True)
             self._metrics.failed(_CANARY, _number(canary.settings.target), code.name)
         return answer
 
-    async def _ask_stable(self, settings: ReleaseSettings, canary: Canary | None, work: _Work[_Answer]) -> _Answer:
-        target = self._stable_target(settings)
+    async def _ask_stable(self, stable: Stable, canary: Canary | None, work: _Work[_Answer]) -> _Answer:
+        target = stable.target()
+        if target != stable.configured:
+            self._metrics.fell_back(_STABLE, "not_loaded")
         try:
             return await self._ask(_STABLE, target, work, canary.note_stable if canary is not None else None)
         except ServingError as error:
             if not is_not_loaded(error):
                 raise
             raise ServingError(
-                Code.UNAVAILABLE,
-                f"{_kind(target)} {target} of model {self._model_name}, which is the stable one, is not loaded",
+                Code.UNAVAILABLE, f"{stable} of model {self._model_name}, which is the stable one, is not loaded"
             ) from error
-
-    def _stable_target(self, settings: ReleaseSettings) -> Target:
-        """What stands for stable now: the one before while the configured one is still to be loaded."""
-        previous = self._previous_stable
-        if previous is None or self._pool.may_have(settings.stable) or not self._pool.may_have(previous):
-            # What was there once is not gone back to: it would be a rollback that nobody asked for.
-            self._previous_stable = None
-            return settings.stable
-        self._metrics.fell_back(_STABLE, "not_loaded")
-        return previous
 
     async def _ask(self, arm: str, target: Target, work: _Work[_Answer], note: Callable[..., None] | None) -> _Answer:
         record = work.record
@@ -134,13 +127,16 @@ class Releases:
         record.arm, record.answered_version = arm, 0
         record.timing_ms.pop("model", None)
         started = time.monotonic()
-        code, failed, judged = Code.CANCELLED.name, False, False
+        code, failed, judged = Code.INTERNAL.name, False, False
         try:
             answer = await work.attempt()
             code, judged = "OK", True
         except ServingError as error:
             code = error.code.name
             failed = judged = is_fault(error) and record.refusal is None
+            raise
+        except asyncio.CancelledError:
+            code = Code.CANCELLED.name
             raise
         else:
             return answer
@@ -156,32 +152,31 @@ class Releases:
 
     def point_at_stable(self, spec: model_pb2.ModelSpec) -> None:
         """Let questions about "the model" (its signatures) mean stable."""
-        if self._settings is not None and self._concerns([spec]):
-            point_at(spec, self._stable_target(self._settings))
+        if self._stable is not None and self._concerns([spec]):
+            point_at(spec, self._stable.target())
 
     def mirror(self, method: str, request: Any, answer: Any, record: RequestRecord) -> None:
         """Show the shadow a request that an arm has answered; returns at once."""
         if record.arm and self._settings is not None and self._settings.shadow is not None:
-            self._shadows[-1].mirror(method, request, answer)
+            size = max(record.request_bytes, sum(record.image_bytes))
+            self._shadows[-1].mirror(method, request, size, answer)
+
+    def stable_version(self) -> int | None:
+        """The version that is stable now; None without releases, and for a label."""
+        target = self._stable.target() if self._stable is not None else None
+        return target if isinstance(target, int) else None
 
     def missing_stable(self) -> str | None:
         """Why requests that name no version can't be answered, for people; None when they can."""
-        settings = self._settings
-        if settings is None or self._pool.may_have(settings.stable):
-            return None
-        if self._previous_stable is not None and self._pool.may_have(self._previous_stable):
-            return None
-        return f"{_kind(settings.stable)} {settings.stable}, which is the stable one, is not loaded"
+        return self._stable.missing() if self._stable is not None else None
 
     def describe(self) -> dict[str, Any]:
         """The state of the releases, for people and programs."""
-        settings = self._settings
-        if settings is None:
-            return {"model": self._model_name, "stable": None, "canary": None, "shadow": None}
-        shadow = self._shadows[-1] if settings.shadow is not None else None
+        settings, stable = self._settings, self._stable
+        shadow = self._shadows[-1] if settings is not None and settings.shadow is not None else None
         return {
             "model": self._model_name,
-            "stable": {"target": settings.stable, "loaded": self._pool.may_have(settings.stable)},
+            "stable": {"target": stable.configured, "loaded": stable.is_loaded()} if stable is not None else None,
             "canary": self._canary.describe() if self._canary is not None else None,
             "shadow": shadow.describe() if shadow is not None else None,
         }
@@ -205,10 +200,6 @@ def _key(settings: ReleaseSettings, record: RequestRecord) -> str:
 
 def _number(target: Target) -> int:
     return target if isinstance(target, int) else 0
-
-
-def _kind(target: Target) -> str:
-    return "version" if isinstance(target, int) else "label"
 
 
 def _summary(settings: ReleaseSettings | None) -> str:

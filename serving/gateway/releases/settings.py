@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 # A p99 of fewer requests than this is their maximum.
 _LEAST_FOR_P99 = 100
 
 # What HTTP allows in a header's name and gRPC in a metadata key, both in lower case.
 _HEADER = re.compile(r"[a-z0-9_.-]{1,100}")
+
+# What fits into TF Serving's path `/labels/L`, and is not read as a version.
+_LABEL = re.compile(r"(?![0-9]+$)[^/:]{1,100}")
 
 
 def _header(name: str) -> str:
@@ -21,9 +24,16 @@ def _header(name: str) -> str:
     return name
 
 
+def _target(value: object) -> object:
+    if type(value) is int and 1 <= value < 2**63:
+        return value
+    if isinstance(value, str) and _LABEL.fullmatch(value):
+        return value
+    raise ValueError("must be a version (a whole number from 1) or a label (text without '/' and ':', not a number)")
+
+
 # A version number, or a label of the model server such as `stable`.
-_Label = Annotated[str, Field(pattern=r"^[^/:]*[^/:0-9][^/:]*$", max_length=100)]
-Target = Annotated[int, Field(ge=1, lt=2**63)] | _Label
+Target = Annotated[int | str, BeforeValidator(_target)]
 
 
 class StopSettings(BaseModel):

@@ -34,8 +34,8 @@ class ShadowTraffic:
         """Requests that the shadow works on."""
         return len(self._tasks)
 
-    def mirror(self, method: str, request: Any, answer: Any) -> None:
-        """Ask the shadow what `answer` answers; returns at once."""
+    def mirror(self, method: str, request: Any, size: int, answer: Any) -> None:
+        """Ask the shadow what `answer` answers; returns at once. The request has about `size` bytes."""
         settings = self.settings
         if method not in _METHODS or random.random() >= settings.share:
             return
@@ -44,7 +44,6 @@ class ShadowTraffic:
         if not self._pool.may_have(settings.target):
             self._metrics.shadowed("not_loaded")
             return
-        size = request.ByteSize()
         if len(self._tasks) >= settings.max_in_flight or self._bytes + size > settings.max_bytes:
             self._metrics.shadowed("dropped")
             return
@@ -66,7 +65,7 @@ class ShadowTraffic:
         point_at(copy.model_spec, self.settings.target)
         try:
             other = await self._pool.call_once(method, copy, self.settings.timeout_seconds)
-            found = compare(method, answer, other)
+            found = await asyncio.to_thread(compare, method, answer, other)
         except ServingError as error:
             self._metrics.shadowed(error.code.name)
             _LOG.debug("The shadow %s failed: %s", self.settings.target, error)

@@ -38,6 +38,7 @@ def test_the_header_decides_in_every_protocol(backend, ask):
         assert {ask(gateway, client=OF_STABLE) for _ in range(5)} == {1}
         assert {ask(gateway, client=OF_CANARY) for _ in range(5)} == {2}
         assert by_version(gateway, "release_requests_total", code="OK") == {"stable": 5, "canary": 5}
+        assert gateway.get("/readyz").json()["version"] == "1"
 
 
 def test_without_the_header_requests_are_shared(backend):

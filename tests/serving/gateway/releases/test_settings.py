@@ -8,7 +8,6 @@ def test_versions_and_labels():
     settings = ReleaseSettings(stable="stable", canary={"target": 4, "weight": 0.05}, shadow={"target": 5})
 
     assert settings.targets() == ("stable", 4, 5)
-    assert ReleaseSettings(stable="3").stable == 3
     assert settings.canary.stop == StopSettings()
 
 
@@ -20,6 +19,10 @@ def test_the_header_is_found_in_whatever_case_it_is_written():
     ("wrong", "where"),
     [
         ({"stable": 0}, "stable"),
+        ({"stable": "3"}, "stable"),
+        ({"stable": True}, "stable"),
+        ({"stable": 1.5}, "stable"),
+        ({"stable": 2**63}, "stable"),
         ({"stable": "a/b"}, "stable"),
         ({"stable": ""}, "stable"),
         ({"canary": {"target": 2, "weight": 0.5}}, "stable"),

@@ -1,0 +1,39 @@
+"""The version that answers what no canary does."""
+
+from __future__ import annotations
+
+from serving.gateway.pool import BackendPool
+from serving.gateway.releases.settings import Target
+
+
+class Stable:
+    """What is configured as stable, and until that is loaded what was before."""
+
+    def __init__(self, configured: Target, previous: Target | None, pool: BackendPool) -> None:
+        """`previous` is what answered up to now; None where nothing did."""
+        self.configured = configured
+        self._previous = previous
+        self._pool = pool
+
+    def target(self) -> Target:
+        """What answers now.
+
+        Once the configured one has been there the one before is never gone back to: that would be a rollback which
+        nobody asked for.
+        """
+        if self._previous is not None and not self.is_loaded() and self._pool.may_have(self._previous):
+            return self._previous
+        self._previous = None
+        return self.configured
+
+    def is_loaded(self) -> bool:
+        """Whether the configured one may be asked; of a label only the model server knows."""
+        return self._pool.may_have(self.configured)
+
+    def missing(self) -> str | None:
+        """Why nothing answers, for people; None when something does."""
+        return None if self._pool.may_have(self.target()) else f"{self}, which is the stable one, is not loaded"
+
+    def __str__(self) -> str:
+        kind = "version" if isinstance(self.configured, int) else "label"
+        return f"{kind} {self.configured}"
