@@ -108,17 +108,20 @@ class Releases:
         return answer
 
     async def _ask_stable(self, stable: Stable, canary: Canary | None, work: _Work[_Answer]) -> _Answer:
-        target = stable.target()
-        if target != stable.configured:
-            self._metrics.fell_back(_STABLE, "not_loaded")
-        try:
-            return await self._ask(_STABLE, target, work, canary.note_stable if canary is not None else None)
-        except ServingError as error:
-            if not is_not_loaded(error):
-                raise
-            raise ServingError(
-                Code.UNAVAILABLE, f"{stable} of model {self._model_name}, which is the stable one, is not loaded"
-            ) from error
+        note = canary.note_stable if canary is not None else None
+        missing: ServingError | None = None
+        for target in stable.candidates():
+            if target != stable.configured:
+                self._metrics.fell_back(_STABLE, "not_loaded")
+            try:
+                return await self._ask(_STABLE, target, work, note)
+            except ServingError as error:
+                if not is_not_loaded(error):
+                    raise
+                missing = error
+        raise ServingError(
+            Code.UNAVAILABLE, f"{stable} of model {self._model_name}, which is the stable one, is not loaded"
+        ) from missing
 
     async def _ask(self, arm: str, target: Target, work: _Work[_Answer], note: Callable[..., None] | None) -> _Answer:
         record = work.record

@@ -15,16 +15,20 @@ class Stable:
         self._previous = previous
         self._pool = pool
 
-    def target(self) -> Target:
-        """What answers now.
+    def candidates(self) -> tuple[Target, ...]:
+        """What to ask, the likeliest first: a server may load one and unload the other between two looks at it.
 
         Once the configured one has been there the one before is never gone back to: that would be a rollback which
         nobody asked for.
         """
-        if self._previous is not None and not self.is_loaded() and self._pool.may_have(self._previous):
-            return self._previous
-        self._previous = None
-        return self.configured
+        if self._previous is None or self.is_loaded() or not self._pool.may_have(self._previous):
+            self._previous = None
+            return (self.configured,)
+        return (self._previous, self.configured)
+
+    def target(self) -> Target:
+        """What answers now."""
+        return self.candidates()[0]
 
     def is_loaded(self) -> bool:
         """Whether the configured one may be asked; of a label only the model server knows."""

@@ -35,7 +35,8 @@ def refuse(code):
 @pytest.mark.parametrize("ask", EVERY_WAY[:4], ids=lambda ask: ask.__name__)
 def test_another_server_answers_what_one_is_unavailable_for(backend, other, ask):
     backend.before_predict = refuse(grpc.StatusCode.UNAVAILABLE)
-    with running_gateway(backend.address, other.address) as gateway:
+    enough = {"retries": {"min_per_second": 100}}
+    with running_gateway(backend.address, other.address, balancing=enough) as gateway:
         until_known(gateway, backend, other)
 
         assert [ask(gateway) for _ in range(4)] == [1] * 4
@@ -75,8 +76,11 @@ def test_a_single_server_is_asked_once(backend):
 
 def test_a_server_that_keeps_failing_is_left_alone_and_then_tried_with_one_request(backend, other):
     backend.before_predict = refuse(grpc.StatusCode.UNAVAILABLE)
-    ejection = {"consecutive_failures": 3, "base_seconds": 2.0}
-    with running_gateway(backend.address, other.address, balancing={"ejection": ejection}) as gateway:
+    balancing = {
+        "ejection": {"consecutive_failures": 3, "base_seconds": 2.0},
+        "retries": {"min_per_second": 100},
+    }
+    with running_gateway(backend.address, other.address, balancing=balancing) as gateway:
         until_known(gateway, backend, other)
         circuit = {"backend": backend.address}
         while value(samples(gateway), "backend_circuit", **circuit) != 1:

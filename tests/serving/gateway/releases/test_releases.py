@@ -149,6 +149,14 @@ def test_the_stable_version_before_answers_until_the_new_one_is_loaded(backend):
         eventually(lambda: image_body(gateway) == 9)
 
 
+def test_stable_versions_that_change_between_two_looks_cost_no_request(backend):
+    with running_gateway(backend.address, releases={"stable": 1}, status_poll_seconds=60) as gateway:
+        gateway.loop.call_soon_threadsafe(gateway.gateway.releases.configure, _settings({"stable": 9}))
+        backend.loaded = {9}
+
+        assert {ask(gateway) for ask in EVERY_WAY} == {9}
+
+
 def test_requests_go_to_the_server_that_has_the_version(backend):
     with FakeBackend() as other:
         other.loaded = {5}
