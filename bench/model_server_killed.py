@@ -1,6 +1,6 @@
 """What clients see when the embedded model server is killed while they ask.
 
-    python bench/model_server_killed.py [--rate 40] [--kills 2]
+    python bench/model_server_killed.py [--rate 10] [--kills 2]
 
 `darkroom serve` on a tiny model gets requests at random times, each with a deadline of 5 s. Some seconds in, the model
 server gets SIGKILL. Every request must be answered 200 or 503 within its deadline, and the service must come back by
@@ -66,8 +66,8 @@ def judge(outcomes: list[Outcome], killed: float) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measures what a killed model server costs.")
-    parser.add_argument("--rate", type=float, default=40.0, help="requests a second")
-    parser.add_argument("--seconds", type=float, default=25.0)
+    parser.add_argument("--rate", type=float, default=10.0, help="requests a second")
+    parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--kills", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
