@@ -32,6 +32,7 @@ from darkroom.configuration.training_section import TrainingSection
 from pipeline import features
 from pipeline.pusher.repository import versions
 from pipeline.training.dataset import LabelForm, evaluation_batches
+from pipeline.training.feeding.feeding import feeding
 from pipeline.training.split_files import SplitFiles
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.saved import parse_description
@@ -91,8 +92,9 @@ def largest_difference(images: list[bytes], graph: PreprocessingGraph, section: 
     with tempfile.TemporaryDirectory() as folder:
         write_examples(images, f"{folder}/examples.gz")
         split = SplitFiles((f"{folder}/*",), len(images))
-        trainer = evaluation_batches(split, graph, section, LabelForm(n_classes=2))
-        pixels = np.concatenate([batch.numpy() for batch, _ in trainer])
+        with feeding(split, split, graph, section) as fed:
+            trainer = evaluation_batches(fed, section, LabelForm(n_classes=2))
+            pixels = np.concatenate([batch.numpy() for batch, _ in trainer])
     largest = 0.0
     for start in range(0, len(images), BATCH):
         served = ask(images[start : start + BATCH])

@@ -27,6 +27,7 @@ from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.models.network import build_network
 from pipeline.models.task import Task
 from pipeline.training.dataset import LabelForm, evaluation_batches
+from pipeline.training.feeding.feeding import feeding
 from pipeline.training.fit import fit
 from pipeline.training.options import TrainerOptions
 from pipeline.training.split_files import SplitFiles
@@ -70,20 +71,22 @@ def bare(train: SplitFiles, evaluation: SplitFiles) -> float:
     config = DarkroomConfig.model_validate(CONFIGURATION)
     graph = PreprocessingGraph(config.preprocessing)
     form = LabelForm(len(LABELS))
-    batches = list(evaluation_batches(train, graph, config.training, form).as_numpy_iterator())
+    with feeding(evaluation, train, graph, config.training) as fed:
+        batches = list(evaluation_batches(fed, config.training, form).as_numpy_iterator())
     pixels, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     keras.utils.set_random_seed(0)
     network = build_network(config.model, graph.spec.pixel_shape, Task.MULTICLASS, len(LABELS))
     network.model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     clock = step_clock.StepClock()
     dataset = tf.data.Dataset.from_tensor_slices((pixels, labels)).shuffle(TRAIN).batch(BATCH).prefetch(2)
-    network.model.fit(
-        dataset,
-        validation_data=evaluation_batches(evaluation, graph, config.training, form),
-        epochs=EPOCHS,
-        callbacks=[clock],
-        verbose=0,
-    )
+    with feeding(train, evaluation, graph, config.training) as fed:
+        network.model.fit(
+            dataset,
+            validation_data=evaluation_batches(fed, config.training, form),
+            epochs=EPOCHS,
+            callbacks=[clock],
+            verbose=0,
+        )
     return statistics.median(clock.seconds)
 
 

@@ -41,6 +41,7 @@ class RunSummary(BaseModel):
         notes: what people should know about the data and about the training.
         anomalies: what TFDV's validator found in a split, one sentence each.
         preprocessing_version: of the trained model.
+        feeding: how the examples came to the network, and why; None for models of earlier versions.
         epochs: how many ran.
         tuned: hyperparameters that a search put in place of the configuration's.
         accuracy, baseline_accuracy, loss: on the test split; None where not measured.
@@ -59,6 +60,7 @@ class RunSummary(BaseModel):
     notes: tuple[str, ...]
     anomalies: tuple[str, ...]
     preprocessing_version: str
+    feeding: dict[str, Any] | None
     epochs: int
     tuned: dict[str, Any]
     accuracy: float | None
@@ -96,6 +98,7 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
         notes=(*facts.notes, *_training_notes(description["training"])),
         anomalies=tuple(_anomalies(_output(results, "ExampleValidator", "anomalies"))),
         preprocessing_version=description["preprocessing"]["version"],
+        feeding=description["training"].get("feeding"),
         epochs=description["training"]["epochs_run"],
         tuned=description["training"].get("tuned", {}),
         accuracy=verdict.accuracy,

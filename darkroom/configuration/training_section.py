@@ -10,6 +10,7 @@ from darkroom.configuration.augmentation_section import AugmentationSection
 from darkroom.configuration.checkpoint_section import CheckpointSection
 from darkroom.configuration.distribution_section import DistributionSection
 from darkroom.configuration.early_stopping_section import EarlyStoppingSection
+from darkroom.configuration.feeding_section import FeedingSection
 from darkroom.configuration.metrics_section import MetricName, MetricOptionsSection, WatchedName
 from darkroom.configuration.objective_section import ObjectiveSection
 from darkroom.configuration.optimizer_section import OptimizerSection
@@ -45,6 +46,9 @@ class TrainingSection(Section):
     )
     augmentation: AugmentationSection = Field(
         default_factory=AugmentationSection, description="Random changes to the training images."
+    )
+    feeding: FeedingSection = Field(
+        default_factory=FeedingSection, description="Where preprocessed images are between two epochs."
     )
     distribution: DistributionSection = Field(
         default_factory=DistributionSection, description="On which devices and machines it runs."
@@ -101,13 +105,6 @@ class TrainingSection(Section):
     )
     deterministic: bool = Field(
         default=True, description="Use deterministic ops: the same data and seed give the same weights on one machine."
-    )
-    shuffle_buffer: Annotated[int, Field(ge=1)] = Field(
-        default=10_000, description="Encoded images held in memory to shuffle from."
-    )
-    cache_megabytes: Annotated[int, Field(ge=0)] = Field(
-        default=1024,
-        description="Preprocessed pixels are kept in memory after the first epoch when they take no more than this.",
     )
 
     @model_validator(mode="after")

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+
+# The environment variable in which a worker process knows `workers_here`.
+WORKERS_HERE = "DARKROOM_WORKERS_HERE"
+
+
+def workers_here() -> int:
+    """The processes on this machine that share its memory and cores with this one, itself included."""
+    return int(os.environ.get(WORKERS_HERE, "1"))
 
 
 class Job(BaseModel):

@@ -106,6 +106,14 @@ class Shares:
         first = self.place.worker * self.place.local_replicas
         return _cut(examples, self.part_sizes()[:, first : first + self.place.local_replicas].ravel())
 
+    def own_bounds(self) -> np.ndarray:
+        """Where the parts of this worker's replicas begin and end in an epoch, step after step, `[parts, 2]` int64."""
+        sizes = self.part_sizes()
+        ends = sizes.cumsum().reshape(sizes.shape)
+        first = self.place.worker * self.place.local_replicas
+        own = slice(first, first + self.place.local_replicas)
+        return np.stack([(ends - sizes)[:, own].ravel(), ends[:, own].ravel()], axis=1)
+
     def part_sizes(self) -> np.ndarray:
         """Examples by step and replica, `[steps, replicas]` int64."""
         steps = np.full(self.steps, self.batch, np.int64)

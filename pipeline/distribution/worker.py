@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from darkroom.errors import DarkroomError
 from pipeline.distribution.cluster import cluster_from_environment
-from pipeline.distribution.job import Job
+from pipeline.distribution.job import WORKERS_HERE, Job
 from pipeline.distribution.messages import MessageWriter
 from pipeline.progress import reporting_to
 
@@ -52,6 +52,7 @@ def _end_with_parent() -> None:
 
 
 def _share_machine(job: Job) -> None:
+    os.environ[WORKERS_HERE] = str(job.workers_here)
     if job.threads:
         tf.config.threading.set_intra_op_parallelism_threads(job.threads)
     gpus = tf.config.list_physical_devices("GPU")

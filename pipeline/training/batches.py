@@ -10,8 +10,7 @@ from darkroom.configuration.training_section import TrainingSection
 from pipeline.distribution.shares import ALONE, Place
 from pipeline.training.augmentation.augmenter import Augmenter
 from pipeline.training.dataset import LabelForm, evaluation_batches, steps_per_epoch, training_batches
-from pipeline.training.split_files import SplitFiles
-from preprocessing.graph import PreprocessingGraph
+from pipeline.training.feeding.feeding import Feeding
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +18,14 @@ class Batches:
     """Where batches come from and what is done to them.
 
     Attributes:
-        train, evaluation: the splits.
-        graph: the run's preprocessing.
-        section: batch size, shuffling, cache, seed.
-        augmenter: from cached levels to the network's pixels.
+        feeding: the splits' examples.
+        section: batch size, seed.
+        augmenter: from levels to the network's pixels.
         form: of the labels.
         place: this process's share of each batch.
     """
 
-    train: SplitFiles
-    evaluation: SplitFiles
-    graph: PreprocessingGraph
+    feeding: Feeding
     section: TrainingSection
     augmenter: Augmenter
     form: LabelForm
@@ -38,13 +34,12 @@ class Batches:
     @property
     def per_epoch(self) -> int:
         """Steps in an epoch."""
-        return steps_per_epoch(self.train.size, self.section)
+        return steps_per_epoch(self.feeding.train.size, self.section)
 
     def of_training(self, first_epoch: int, end_epoch: int, first_step: int = 0) -> tf.data.Dataset:
         """The batches from a position on, up to an epoch that is not included."""
         return training_batches(
-            self.train,
-            self.graph,
+            self.feeding,
             self.section,
             self.augmenter,
             self.form,
@@ -56,4 +51,4 @@ class Batches:
 
     def of_evaluation(self) -> tf.data.Dataset:
         """One pass over the eval split."""
-        return evaluation_batches(self.evaluation, self.graph, self.section, self.form, place=self.place)
+        return evaluation_batches(self.feeding, self.section, self.form, place=self.place)

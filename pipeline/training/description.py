@@ -44,6 +44,7 @@ def model_description(
             "loss": describe_loss(model),
             "options": options.training.model_dump(mode="json"),
             "tuned": options.tuned,
+            "feeding": result.feeding.as_json() if result.feeding else None,
             "replicas": result.replicas,
             "epochs_run": result.epochs_run,
             "best_epoch": result.best_epoch,

@@ -15,6 +15,8 @@ from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.models.network import Network
 from pipeline.models.task import Task
 from pipeline.progress import reporter
+from pipeline.training.feeding.choice import Choice
+from pipeline.training.feeding.feeding import feeding
 from pipeline.training.from_scratch import fallback_store, from_scratch, scratch_accuracy
 from pipeline.training.options import TrainerOptions
 from pipeline.training.preparation import Material
@@ -50,6 +52,7 @@ class FitResult:
         ended: why the objective ended it; None if it did not.
         transfer: the first epochs' best eval accuracy and what it was compared with.
         fallbacks: how often training began anew, from scratch: 0 or 1.
+        feeding: how the examples came to the network.
         seconds: duration of fitting, earlier sessions included.
     """
 
@@ -65,6 +68,7 @@ class FitResult:
     ended: str | None = None
     transfer: dict[str, float | None] = field(default_factory=dict)
     fallbacks: int = 0
+    feeding: Choice | None = None
 
     def at_best(self, metric: str) -> float | None:
         """A metric at the best epoch; None if it was not measured."""
@@ -108,13 +112,19 @@ def fit(
     Raises:
         darkroom.errors.ConfigurationError: architecture, weights, the user's code, the recipe or an option does not fit
             these images or this task.
+        darkroom.errors.DataError: the disk has no room for the segments of hybrid feeding.
         darkroom.errors.TrainingPausedError: the session's time is up, or it has its epochs.
         darkroom.errors.DarkroomError: the loss is no longer a number.
     """
     if options.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     strategy = strategy or make_strategy(options.training.distribution)
-    material = Material(graph, train, evaluation, facts, strategy, run_folder)
+    with feeding(train, evaluation, graph, options.training, strategy) as fed:
+        return _fit(options, Material(fed, facts, strategy, run_folder), store, pause_after)
+
+
+def _fit(options: TrainerOptions, material: Material, store: StateStore | None, pause_after: int | None) -> FitResult:
+    """Trains; again, from scratch, where that is better."""
     subject, phases = material.prepare(options, scratch_accuracy(material, options, store))
     session = _run(subject, phases, store, pause_after)
     transfer, findings, seconds = session.transfer, session.diagnose.findings, session.clock.seconds()
@@ -133,12 +143,13 @@ def fit(
         epochs_run=session.history.epochs,
         best_epoch=session.best_epoch + 1,
         history=session.history.values,
-        replicas=strategy.num_replicas_in_sync,
+        replicas=material.strategy.num_replicas_in_sync,
         seconds=seconds,
         findings=tuple(findings),
         ended=session.objective.ended,
         transfer={"reached": transfer.reached, "majority": transfer.majority, "scratch": transfer.scratch},
         fallbacks=int(transfer.falls_back),
+        feeding=material.feeding.choice,
     )
 
 

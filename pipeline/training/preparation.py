@@ -20,14 +20,13 @@ from pipeline.training.batches import Batches
 from pipeline.training.callbacks import own_callbacks
 from pipeline.training.compilation import compile_network, make_network
 from pipeline.training.dataset import LabelForm
+from pipeline.training.feeding.feeding import Feeding
 from pipeline.training.losses import class_weight_vector, wants_one_hot
 from pipeline.training.options import TrainerOptions
 from pipeline.training.recipes.phase import Phase, Watched
 from pipeline.training.recipes.plan import plan
-from pipeline.training.split_files import SplitFiles
 from pipeline.training.subject import Subject
 from pipeline.training.warm_start import take_weights
-from preprocessing.graph import PreprocessingGraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +34,13 @@ class Material:
     """What a network is trained with, whichever network it is.
 
     Attributes:
-        graph: the run's preprocessing.
-        train, evaluation: the splits.
+        feeding: the splits' examples.
         facts: of the data set: labels and counts.
         strategy: where it runs.
         run_folder: where logs and checkpoints go; None writes none.
     """
 
-    graph: PreprocessingGraph
-    train: SplitFiles
-    evaluation: SplitFiles
+    feeding: Feeding
     facts: DatasetFacts
     strategy: tf.distribute.Strategy
     run_folder: str | None = None
@@ -72,13 +68,13 @@ class Material:
                 take_weights(network, options.starting, facts.labels)
             if section.distribution.sync_batch_norm:
                 synchronize_batch_norm(network.model)
-            phases = plan(section, network, self.train.size / n_classes)
+            phases = plan(section, network, self.feeding.train.size / n_classes)
             # The loss tells in which form it wants its labels; each phase compiles anew.
             compile_network(network, options, task, section.learning_rate)
         form = _label_form(network.model, section, facts)
-        augmenter = Augmenter(section.augmentation, self.graph, n_classes, options.own_code)
+        augmenter = Augmenter(section.augmentation, self.feeding.graph, n_classes, options.own_code)
         place = place_of(strategy)
-        batches = Batches(self.train, self.evaluation, self.graph, section, augmenter, form, place)
+        batches = Batches(self.feeding, section, augmenter, form, place)
         watched = phases[0].watched or Watched("val_loss", greater_is_better=False)
         subject = Subject(
             network,

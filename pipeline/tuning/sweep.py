@@ -22,6 +22,7 @@ from darkroom.errors import DarkroomError
 from pipeline.distribution.learning_rate_scaling import scaled_learning_rate
 from pipeline.distribution.strategy import make_strategy
 from pipeline.training.compilation import compile_network
+from pipeline.training.feeding.feeding import feeding
 from pipeline.training.inputs import TrainingInputs
 from pipeline.training.options import TrainerOptions
 from pipeline.training.preparation import Material
@@ -96,13 +97,13 @@ def run_sweep(job: dict[str, Any]) -> None:
     if options.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     strategy = make_strategy(options.training.distribution)
-    material = Material(inputs.graph, inputs.train, inputs.evaluation, inputs.facts, strategy)
-    subject, phases = material.prepare(options)
-    with strategy.scope():
-        phases[0].prepare(subject.network, Freezing(subject.network))
-        compile_network(subject.network, options, subject.task, sweep_job.section.min)
     rates = rising_rates(sweep_job.section)
-    losses = _losses(subject, rates)
+    with feeding(inputs.train, inputs.evaluation, inputs.graph, options.training, strategy) as fed:
+        subject, phases = Material(fed, inputs.facts, strategy).prepare(options)
+        with strategy.scope():
+            phases[0].prepare(subject.network, Freezing(subject.network))
+            compile_network(subject.network, options, subject.task, sweep_job.section.min)
+        losses = _losses(subject, rates)
     tf.io.gfile.makedirs(sweep_job.folder)
     smoothed = smooth(losses)
     picture = os.path.join(sweep_job.folder, SWEEP_PICTURE)

@@ -35,7 +35,7 @@ def document(training: dict[str, Any]) -> dict[str, Any]:
             "learning_rate": 0.05,
             "optimizer": {"name": "sgd", "momentum": 0.9},
             "class_weights": "balanced",
-            "cache_megabytes": 0,
+            "feeding": {"mode": "disk"},
             "checkpoint": {"every_steps": 2},
         }
         | training,

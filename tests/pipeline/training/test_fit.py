@@ -72,6 +72,18 @@ def test_it_learns(train):
     assert result.at_best("val_accuracy") == 1.0
 
 
+def test_it_learns_from_segments(train, tmp_path):
+    # Preprocessed, the images take 0.0139 megabytes.
+    feeding = {"mode": "hybrid", "memory_megabytes": 0.0138, "scratch_folder": str(tmp_path / "scratch")}
+    training = {"epochs": 12, "batch_size": 8, "optimizer": {"name": "nadam"}, "schedule": {"name": "constant"}}
+    result, description = train(training=training | {"feeding": feeding})
+    assert result.at_best("val_accuracy") == 1.0
+    told = description["training"]["feeding"]
+    assert (told["mode"], told["evaluation_mode"], told["segments"]) == ("hybrid", "memory", 3)
+    assert "both splits take" in told["reason"]
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
 def test_the_description_names_what_was_used(train):
     _, description = train(
         training={"optimizer": {"name": "lion"}, "label_smoothing": 0.1, "class_weights": "balanced"},

@@ -1,0 +1,1 @@
+"""How examples come from the disk to the network: kept in memory, decoded anew, or in segments."""
