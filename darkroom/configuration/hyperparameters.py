@@ -23,6 +23,7 @@ _FIXED = frozenset(
         "model.module",
         "training.checkpoint",
         "training.distribution",
+        "training.feeding",
         "training.keep_optimizer",
         "training.max_minutes",
         "training.recipe.version",
