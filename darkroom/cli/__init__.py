@@ -19,6 +19,7 @@ _COMMANDS = {
     "model-server": ("darkroom.cli.model_server", "Start the model server alone."),
     "predict": ("darkroom.cli.predict", "Ask a running gateway about images."),
     "data": ("darkroom.cli.data", "Turn logged requests into images to label."),
+    "api-key": ("darkroom.cli.api_key", "Make, list and revoke the API keys of a gateway."),
     "models": ("darkroom.cli.models", "List the networks that model.architecture may name."),
     "config": ("darkroom.cli.config", "Check a configuration, or print its schema and reference."),
 }

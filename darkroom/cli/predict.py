@@ -64,7 +64,6 @@ Write = Callable[["Outcome"], None]
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File with the API key; without it, the environment variable DARKROOM_API_KEY.",
 )
-@click.option("--api-key", envvar="DARKROOM_API_KEY", default=None, hidden=True)
 def command(
     *,
     images: tuple[Path, ...],
@@ -81,7 +80,6 @@ def command(
     tls_cert: Path | None,
     tls_key: Path | None,
     api_key_file: Path | None,
-    api_key: str | None,
 ) -> None:
     """Ask a running gateway about IMAGES: files, or folders whose images are asked about.
 
@@ -101,7 +99,8 @@ def command(
             model=model,
             timeout=timeout,
             tls=Tls(tls_ca, tls_cert, tls_key) if wants_tls else None,
-            api_key=api_key_file.read_text().strip() if api_key_file is not None else api_key,
+            # No option takes the key itself: arguments show in lists of processes and in histories.
+            api_key=_key_in(api_key_file) if api_key_file is not None else None,
             retry=RetryPolicy(attempts=attempts),
         )
 
@@ -121,6 +120,21 @@ def command(
         raise DarkroomError(f"{failed} of {len(found)} images failed.")
 
 
+def _key_in(path: Path) -> str:
+    """The file's key.
+
+    Raises:
+        ConfigurationError: it can't be read, or is empty, which must not mean another key or none.
+    """
+    try:
+        key = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"--api-key-file {path} can't be read: {error}") from error
+    if not key:
+        raise ConfigurationError(f"--api-key-file {path} is empty")
+    return key
+
+
 async def _score(
     connect: Callable[[], AsyncGatewayClient],
     paths: list[Path],
@@ -136,7 +150,7 @@ async def _score(
         DarkroomError: the gateway can't be reached, or something else that every image would meet.
     """
     from serving.client.batch import score_files  # noqa: PLC0415
-    from serving.errors import ServingError  # noqa: PLC0415
+    from serving.errors import Code, ServingError  # noqa: PLC0415
 
     async with connect() as client:
         outcomes = score_files(client, paths, top_k=top_k, in_flight=in_flight)
@@ -145,6 +159,8 @@ async def _score(
                 return await _write_all(outcomes, len(paths), output_format, file)
         except ServingError as error:
             advice = "" if file is None else ". What was answered is kept; the same command goes on from there"
+            if error.code is Code.UNAUTHENTICATED:
+                advice += ". Set DARKROOM_API_KEY or --api-key-file"
             raise DarkroomError(f"{error.message} ({error.code.name}){advice}") from error
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from serving.gateway.server import Listening
     from serving.gateway.settings import GatewaySettings
 
+_LOG = logging.getLogger(__name__)
+
 _DEFAULT_CONFIG = Path("darkroom.yaml")
 
 
@@ -108,6 +110,8 @@ def command(
     repository = repository or model_base_path
     config = config if config is not None else _default_config(repository, overrides)
     plan = _plan(config, repository, overrides)
+    if plan.settings.log.format == "json":
+        _log_json()
 
     # The child is another program, not a fork that goes on with gRPC; without this gRPC logs a line about it.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -144,11 +148,26 @@ def command(
                 lambda: build(Path(folder)),
                 on_listening=announcer.listening,
                 on_ready=announcer.ready,
-                on_draining=lambda: click.echo("Stopping: finishing the requests in flight.", err=True),
+                on_draining=lambda: _tell(plan, "Stopping: finishing the requests in flight."),
             )
     except OSError as error:
         raise DarkroomError(str(error)) from error
-    click.echo("Stopped.", err=True)
+    _tell(plan, "Stopped.")
+
+
+def _log_json() -> None:
+    from serving.gateway.process_log import JsonFormatter  # noqa: PLC0415 - only where it is wanted
+
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(JsonFormatter())
+
+
+def _tell(plan: _Plan, text: str) -> None:
+    """A line for people on stderr, where a collector that reads JSON gets JSON."""
+    if plan.settings.log.format == "json":
+        _LOG.info(text)
+    else:
+        click.echo(text, err=True)
 
 
 class _Announcer:
@@ -156,32 +175,40 @@ class _Announcer:
 
     def __init__(self, plan: _Plan) -> None:
         self._plan = plan
+        self._tls = plan.settings.tls is not None
+        self._scheme = "https" if self._tls else "http"
         self._rest = ""
         self._grpc = ""
 
     def listening(self, where: Listening) -> None:
+        # A certificate names a host; which one, the user knows.
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(where.host, where.host)
         self._rest, self._grpc = f"{host}:{where.rest_port}", f"{host}:{where.grpc_port}"
-        click.echo(
-            f"Gateway: REST http://{self._rest}  gRPC {self._grpc}  metrics http://{self._rest}/metrics", err=True
+        _tell(
+            self._plan,
+            f"Gateway: REST {self._scheme}://{self._rest}  gRPC {self._grpc}{' with TLS' if self._tls else ''}  "
+            f"metrics {self._scheme}://{self._rest}/metrics",
         )
         waiting = (
             f"Starting the model server for {self._plan.model_name} in {self._plan.repository}"
             if self._plan.repository is not None
             else f"Waiting for {self._plan.model_name} at {', '.join(self._plan.settings.backends)}"
         )
-        click.echo(f"{waiting} …", err=True)
+        _tell(self._plan, f"{waiting} …")
         _event(event="listening", host=where.host, rest_port=where.rest_port, grpc_port=where.grpc_port)
 
     def ready(self, version: int) -> None:
         name = self._plan.model_name
-        click.echo(f"Ready: model {name}, version {version}. Ask it with", err=True)
-        click.echo(
-            f"  curl -H 'Content-Type: image/png' --data-binary @IMAGE.png "
-            f"'http://{self._rest}/v1/models/{name}:predict?top_k=3'\n"
-            f"  darkroom predict IMAGE.png --address {self._rest} --model {name}\n"
-            f"or in a browser at http://{self._rest}/",
-            err=True,
+        secured = self._plan.settings.authentication.enabled
+        key = ' -H "Authorization: Bearer $DARKROOM_API_KEY"' if secured else ""
+        address = f"{self._scheme}://{self._rest}"
+        _tell(
+            self._plan,
+            f"Ready: model {name}, version {version}. Ask it with\n"
+            f"  curl{key} -H 'Content-Type: image/png' --data-binary @IMAGE.png "
+            f"'{address}/v1/models/{name}:predict?top_k=3'\n"
+            f"  darkroom predict IMAGE.png --address {address if self._tls else self._rest} --model {name}\n"
+            f"or in a browser at {address}/",
         )
         _event(event="ready", model=name, version=version)
 
@@ -242,6 +269,7 @@ def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any
 def _read_configuration(path: Path) -> tuple[GatewaySettings, Path, str]:
     """The `serving` section, the model repository and the model's name."""
     from darkroom.configuration import load_configuration  # noqa: PLC0415 - reads YAML, which options alone don't need
+    from serving.gateway.security.paths import located  # noqa: PLC0415
 
     found = load_configuration(path)
     if "://" in found.repository_path:
@@ -253,7 +281,7 @@ def _read_configuration(path: Path) -> tuple[GatewaySettings, Path, str]:
     if log.folder is not None:
         log = log.model_copy(update={"folder": found.resolve(log.folder)})
         found = found.model_copy(update={"serving": found.serving.model_copy(update={"prediction_log": log})})
-    return found.serving, Path(found.repository_path), found.model.name
+    return located(found.serving, found.base), Path(found.repository_path), found.model.name
 
 
 def _find_model(repository: Path, wanted: str | None) -> str:

@@ -62,11 +62,12 @@ class GatewayClient:
             model: whom to ask; None means the model that the gateway serves.
             timeout: seconds that a question may take, all attempts together; the gateway is told what is left.
             tls: whom to trust, and the client's own certificate; None speaks in the clear unless `https://` says else.
-            api_key: sent as `Authorization: Bearer`.
+            api_key: an API key or a token, sent as `Authorization: Bearer`; None takes that of the environment
+                variable DARKROOM_API_KEY, and an empty text sends none.
             retry: when to send a request again; None means `RetryPolicy()`.
 
         Raises:
-            ValueError: an unknown protocol, or a timeout that is not positive.
+            ValueError: an unknown protocol, a timeout that is not positive, or a key that no header can hold.
             OSError: a certificate can't be read.
         """
         self._settings = _Settings(protocol, model, timeout, retry)

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
+import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
+
+_LOG = logging.getLogger(__name__)
+
+API_KEY_VARIABLE = "DARKROOM_API_KEY"
+
+# What a header may hold of a key or a token (RFC 6750, section 2.1).
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +61,37 @@ class Connection:
 def connection_to(address: str, tls: Tls | None, api_key: str | None) -> Connection:
     """A connection to `host:port`, `http://host:port` or `https://host:port`.
 
+    Args:
+        address: of the gateway.
+        tls: None speaks in the clear unless the address says `https://`.
+        api_key: a key or a token; None takes that of the environment variable DARKROOM_API_KEY, an empty one none.
+
     Raises:
-        ValueError: another scheme, or http together with TLS.
+        ValueError: another scheme, http together with TLS, or a key that no header can hold.
     """
+    connection = _connection(address, tls, _api_key(api_key))
+    if connection.api_key is not None and connection.tls is None and not _is_local(connection.address):
+        _LOG.warning("The API key goes to %s in the clear, as the address has no https://", connection.address)
+    return connection
+
+
+def _api_key(given: str | None) -> str | None:
+    key = os.environ.get(API_KEY_VARIABLE, "") if given is None else given
+    key = key.strip()
+    if key and not _TOKEN.fullmatch(key):
+        raise ValueError("the API key has characters that no key has; is it the whole key and nothing else?")
+    return key or None
+
+
+def _is_local(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]") or address
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or address.startswith("unix:")
+
+
+def _connection(address: str, tls: Tls | None, api_key: str | None) -> Connection:
     scheme, separator, rest = address.partition("://")
     if not separator:
         return Connection(address, tls, api_key)

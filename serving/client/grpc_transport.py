@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,15 @@ def _credentials(tls: Tls) -> Any:
     def content(path: Path | None) -> bytes | None:
         return None if path is None else path.read_bytes()
 
-    return grpc.ssl_channel_credentials(content(tls.ca_file), content(tls.key_file), content(tls.certificate_file))
+    return grpc.ssl_channel_credentials(
+        content(tls.ca_file or _system_authorities()), content(tls.key_file), content(tls.certificate_file)
+    )
+
+
+def _system_authorities() -> Path | None:
+    """The system's authorities, as over REST; gRPC itself would trust a list of its own. None where there is none."""
+    found = ssl.get_default_verify_paths().cafile
+    return Path(found) if found is not None else None
 
 
 def _preprocessing_version(response: Any, model: str, version: int) -> str | None:

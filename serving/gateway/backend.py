@@ -93,6 +93,7 @@ class Backend:
             "MultiInference": prediction.MultiInference,
             "GetModelMetadata": prediction.GetModelMetadata,
             "GetModelStatus": model.GetModelStatus,
+            "HandleReloadConfigRequest": model.HandleReloadConfigRequest,
         }
 
     async def forward(self, method: str, request: Any, timeout_seconds: float) -> Any:

@@ -291,6 +291,7 @@ class GatewayCore:
         started = time.perf_counter()
         with step("inspect"):
             self._checker.inspect(images, record)
+        record.charge_images()
         record.timing_ms["inspect"] = (time.perf_counter() - started) * 1000
 
     async def _call(self, method: str, request: Any, images: Sequence[bytes], record: RequestRecord) -> Any:

@@ -13,6 +13,7 @@ from serving.gateway.image_check import RefusedImageError
 from serving.gateway.limits import OverloadedError
 from serving.gateway.record import RequestRecord, allowed_seconds, request_id_from
 from serving.gateway.scope import RequestScope
+from serving.gateway.security.errors import AccessError
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.tracing.spans import trace_context_from
 
@@ -62,6 +63,8 @@ class GrpcCalls:
         except ServingError as error:
             if isinstance(error, RefusedImageError):
                 trailers += [(REFUSAL_REASON, error.reason.value), (REFUSAL_IMAGE, str(error.image))]
+            if isinstance(error, AccessError):
+                trailers.append(("www-authenticate", error.challenge))
             if isinstance(error, OverloadedError):
                 # What gRPC's own retry policy obeys (gRFC A6).
                 trailers.append(("grpc-retry-pushback-ms", str(error.retry_after_seconds * 1000)))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import grpc
 import grpc.aio
 
-from serving.errors import Code, ServingError
+from serving.gateway.admin import AdminCalls
 from serving.gateway.core import GatewayCore
 from serving.gateway.grpc_call import GrpcCalls
 from serving.gateway.health import Health
-from serving.gateway.record import RequestRecord
 from serving.gateway.scope import RequestScope
+from serving.gateway.security.access import Access
+from serving.gateway.security.grpc_guard import GrpcGuard
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.v2 import grpc_service as v2
 from serving.gateway.v2.inference import OpenInference
@@ -68,9 +67,10 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     """tensorflow.serving.ModelService."""
 
-    def __init__(self, calls: GrpcCalls, core: GatewayCore) -> None:
+    def __init__(self, calls: GrpcCalls, core: GatewayCore, admin: AdminCalls) -> None:
         self._calls = calls
         self._core = core
+        self._admin = admin
 
     async def GetModelStatus(  # noqa: N802, D102
         self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
@@ -80,28 +80,31 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     async def HandleReloadConfigRequest(  # noqa: N802, D102
         self, request: model_management_pb2.ReloadConfigRequest, context: grpc.aio.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
-        async def refuse(request: Any, record: RequestRecord) -> Any:
-            del request, record
-            raise ServingError(Code.PERMISSION_DENIED, "the gateway does not pass on what changes the model server")
-
-        return await self._calls.answer("reload", request, context, refuse)
+        return await self._calls.answer("reload", request, context, self._admin.reload_config)
 
 
 def build_grpc_server(
-    settings: GatewaySettings, core: GatewayCore, scope: RequestScope, health: Health
+    settings: GatewaySettings,
+    core: GatewayCore,
+    scope: RequestScope,
+    health: Health,
+    *,
+    admin: AdminCalls,
+    access: Access | None,
 ) -> grpc.aio.Server:
-    """A server with every service, not bound and not started."""
+    """A server with every service, behind `access` where there is one; not bound and not started."""
+    calls = GrpcCalls(settings, scope)
     server = grpc.aio.server(
+        interceptors=() if access is None else (GrpcGuard(access, calls),),
         options=[
             ("grpc.max_receive_message_length", settings.max_request_bytes),
             ("grpc.max_send_message_length", -1),
             # Two gateways on one port would share its connections without anybody noticing.
             ("grpc.so_reuseport", 0),
-        ]
+        ],
     )
-    calls = GrpcCalls(settings, scope)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(calls, core), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(calls, core), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(calls, core, admin), server)
     v2.InferenceService(calls, OpenInference(core), health).add_to(server)
     HealthService(lambda: health.readiness().ready, _HEALTH_SERVICES).add_to(server)
     return server

@@ -31,6 +31,9 @@ _CONFIDENCE = tuple(step / 10 for step in range(1, 11))
 # Names that no model server has confirmed stay out of the labels: a client could invent any number of them.
 _UNCONFIRMED = "unknown"
 _OTHER_CLASSES = "other"
+# Keys are few; the subjects of tokens may be many.
+_MOST_KEYS = 1000
+_OTHER_KEYS = "other"
 _REQUEST_LABELS = ("method", "model", "version", "signature", "protocol", "code")
 
 
@@ -113,6 +116,15 @@ class GatewayMetrics:
         self._backend_available = self._gauge(
             "backend_available", "Whether a model server has the model available.", "backend"
         )
+        self._key_requests = self._counter("key_requests", "Requests answered, by the caller's key.", "key", "code")
+        self._rate_limited = self._counter(
+            "rate_limited_requests", "Requests turned away because their key had asked too much.", "key"
+        )
+        self._denied = self._counter("access_denied", "Requests whose caller may not make them.", "reason")
+        self._reloads = self._counter(
+            "file_reloads", "Changed certificates and keys, and whether they were taken.", "file", "result"
+        )
+        self._keys: set[str] = set()
         self._restarts = self._counter("model_server_restarts", "Restarts of the embedded model server.")
         self.balancing = BalancingMetrics(self.registry)
         self.releases = ReleaseMetrics(self.registry)
@@ -166,6 +178,8 @@ class GatewayMetrics:
         self._seconds.labels(*labels).observe(record.elapsed_ms() / 1000)
         if record.code is not None:
             self._errors.labels(labels[1], record.protocol, code, str(record.http_status or "")).inc()
+        if record.caller is not None:
+            self._key_requests.labels(self._key(record.caller.name), code).inc()
         if record.refusal is not None:
             self._refused.labels(record.refusal.value).inc()
         for header, size in zip(record.images, record.image_bytes, strict=True):
@@ -183,6 +197,25 @@ class GatewayMetrics:
                 return _OTHER_CLASSES
             seen.add(label)
         return label
+
+    def _key(self, name: str) -> str:
+        if name not in self._keys:
+            if len(self._keys) >= _MOST_KEYS:
+                return _OTHER_KEYS
+            self._keys.add(name)
+        return name
+
+    def rate_limited(self, name: str) -> None:
+        """A request was turned away because its caller had asked too much."""
+        self._rate_limited.labels(self._key(name)).inc()
+
+    def access_denied(self, reason: str) -> None:
+        """A request's caller may not make it, or can't be told."""
+        self._denied.labels(reason).inc()
+
+    def files_reloaded(self, what: str, *, ok: bool) -> None:
+        """Files had changed and were read again."""
+        self._reloads.labels(what, "ok" if ok else "failed").inc()
 
     def request_shed(self, protocol: str) -> None:
         """A request was turned away because of load."""

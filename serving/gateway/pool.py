@@ -147,6 +147,10 @@ class BackendPool:
             return True
         return any(target in backend.available_versions for backend in self._backends.values())
 
+    def backends(self) -> list[Backend]:
+        """All servers of the list."""
+        return list(self._backends.values())
+
     def available_version(self) -> int | None:
         """The newest version of the model that some server has; None when no server has any."""
         versions = [backend.available_versions[0] for backend in self._backends.values() if backend.available_versions]

@@ -12,6 +12,7 @@ from typing import Any
 from preprocessing.images.errors import Refusal
 from preprocessing.images.header import ImageHeader
 from serving.errors import Code, ServingError
+from serving.gateway.security.caller import Caller
 
 # What a client may choose as its request id: it goes into logs and headers as it stands.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -74,6 +75,7 @@ class RequestRecord:
         trace_id: of the trace that this request belongs to; empty where it belongs to none.
         header: reads one of the request's headers (gRPC: metadata), by its name in lower case.
         arm: "stable" or "canary" where the request named no version and releases decided; else empty.
+        caller: who sent it; None without authentication, and where that can't be told.
     """
 
     request_id: str
@@ -102,6 +104,18 @@ class RequestRecord:
     header: Callable[[str], str | None] = _no_header
     arm: str = ""
     started: float = field(default_factory=time.monotonic)
+    caller: Caller | None = None
+    images_are_charged: bool = False
+
+    def charge_images(self) -> None:
+        """Count the images against their caller's rate, once however often the request is tried.
+
+        Raises:
+            RateLimitedError: when the caller must wait.
+        """
+        if self.caller is not None and not self.images_are_charged:
+            self.images_are_charged = True
+            self.caller.charge_images(len(self.images))
 
     @property
     def deadline(self) -> float:

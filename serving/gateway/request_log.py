@@ -55,6 +55,7 @@ def _line(record: RequestRecord) -> dict[str, Any]:
         "event": "request",
         "request_id": record.request_id,
         "trace_id": record.trace_id or None,
+        "key": record.caller.name if record.caller is not None else None,
         "protocol": record.protocol,
         "method": record.method,
         "model": record.model[:_LONGEST_TEXT],

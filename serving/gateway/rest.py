@@ -18,6 +18,8 @@ from serving.gateway.rest_call import RestCalls
 from serving.gateway.rest_errors import json_response, routing_error
 from serving.gateway.rest_models import METHODS, ModelsApi
 from serving.gateway.scope import RequestScope
+from serving.gateway.security.access import Access
+from serving.gateway.security.rest_guard import guarded_routes
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.v2.inference import OpenInference
 from serving.gateway.v2.rest import V2Api
@@ -36,22 +38,24 @@ class RestAdapter:
         health: Health,
         releases: Releases,
         metrics: GatewayMetrics,
+        access: Access | None,
     ) -> None:
         self._health = health
         self._releases = releases
         self._metrics = metrics
         self._calls = RestCalls(settings, scope)
         self._models_api = ModelsApi(settings, core, limiter)
+        routes = [
+            *V2Api(settings, self._calls, OpenInference(core), limiter, health).routes(),
+            Route("/v1/models/{path:path}", self._models, methods=METHODS),
+            *page_routes(secured=access is not None),
+            Route("/livez", self._livez),
+            Route("/readyz", self._readyz),
+            Route("/metrics", self._show_metrics),
+            Route("/releases", self._show_releases),
+        ]
         self.app = Starlette(
-            routes=[
-                *V2Api(settings, self._calls, OpenInference(core), limiter, health).routes(),
-                Route("/v1/models/{path:path}", self._models, methods=METHODS),
-                *page_routes(),
-                Route("/livez", self._livez),
-                Route("/readyz", self._readyz),
-                Route("/metrics", self._show_metrics),
-                Route("/releases", self._show_releases),
-            ],
+            routes=guarded_routes(routes, access, self._calls),
             exception_handlers={HTTPException: routing_error},
         )
 

@@ -14,6 +14,7 @@ from serving.gateway.image_check import RefusedImageError
 from serving.gateway.limits import OverloadedError
 from serving.gateway.record import request_id_from
 from serving.gateway.rest_body import HttpError
+from serving.gateway.security.errors import AccessError
 
 _RETRY_UNAVAILABLE_SECONDS = 1
 
@@ -26,6 +27,8 @@ def error_response(error: ServingError, request_id: str) -> Response:
         body |= {"reason": error.reason.value, "image": error.image}
     if isinstance(error, HttpError):
         headers |= error.headers
+    if isinstance(error, AccessError):
+        headers["www-authenticate"] = error.challenge
     if isinstance(error, OverloadedError):
         headers["retry-after"] = str(error.retry_after_seconds)
     elif error.code is Code.UNAVAILABLE:

@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from serving.errors import Code, ServingError
 from serving.gateway.limits import OverloadedError
 from serving.gateway.metrics import GatewayMetrics
+from serving.gateway.process_log import CURRENT_REQUEST
 from serving.gateway.record import RequestRecord
 from serving.gateway.request_log import RequestLog
 from serving.gateway.request_observer import RequestObservers
+from serving.gateway.security.caller import CURRENT_CALLER
+from serving.gateway.security.errors import RateLimitedError
 from serving.gateway.tracing.spans import PassingTracer, Tracer, traced
 
 _LOG = logging.getLogger(__name__)
@@ -53,12 +56,16 @@ class RequestScope:
         self.open_requests += 1
         self._idle.clear()
         self._metrics.request_arrived(record.protocol)
+        record.caller = CURRENT_CALLER.get()
+        CURRENT_REQUEST.set((record.request_id, record.trace_id))
         try:
             self._refuse_when_draining()
             yield
         except ServingError as error:
             _note(record, error)
-            if isinstance(error, OverloadedError):
+            if isinstance(error, RateLimitedError) and record.caller is not None:
+                self._metrics.rate_limited(record.caller.name)
+            elif isinstance(error, OverloadedError):
                 self._metrics.request_shed(record.protocol)
             raise
         except asyncio.CancelledError:

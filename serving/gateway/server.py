@@ -8,9 +8,11 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 
+from serving.gateway.admin import AdminCalls
 from serving.gateway.configuration_reload import ConfigurationReload, ConfigurationSource
 from serving.gateway.core import GatewayCore
 from serving.gateway.embedded_models import EmbeddedModels
@@ -27,6 +29,10 @@ from serving.gateway.releases.settings import ReleaseSettings
 from serving.gateway.request_log import RequestLog
 from serving.gateway.rest import RestAdapter
 from serving.gateway.scope import RequestScope
+from serving.gateway.security.access import Access
+from serving.gateway.security.certificates import Certificates
+from serving.gateway.security.exposure import warn_of_exposure
+from serving.gateway.security.watched_files import WatchedFiles, watch_files
 from serving.gateway.servables import Servables
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.supervisor import ModelServerSupervisor
@@ -60,6 +66,7 @@ class Gateway:
     Attributes:
         health: what /readyz answers.
         releases: which version answers requests that name none.
+        rest: the ASGI app.
         supervisor: of the embedded model server; None in front of servers that run already.
     """
 
@@ -86,6 +93,7 @@ class Gateway:
         Raises:
             ValueError: neither backends nor a command, or both.
             OSError: the request log or the prediction log can't be opened.
+            ConfigurationError: a certificate, or a file of keys, is wrong.
         """
         if bool(settings.backends) == (model_server_command is not None):
             raise ValueError("a gateway needs either settings.backends or a model_server_command")
@@ -129,6 +137,16 @@ class Gateway:
                 metrics=self._metrics,
                 log_path=model_server_log,
             )
+        self._watched: list[WatchedFiles] = []
+        self._watching: asyncio.Task[None] | None = None
+        self._access: Access | None = None
+        if settings.authentication.enabled:
+            self._access = Access(settings.authentication, self._metrics)
+            self._watched += self._access.files
+        self._certificates: Certificates | None = None
+        if settings.tls is not None:
+            found = self._certificates = Certificates(settings.tls)
+            self._watched.append(WatchedFiles("certificates", found.paths, found.load, self._metrics))
         rest = RestAdapter(
             settings=settings,
             core=self._core,
@@ -137,8 +155,13 @@ class Gateway:
             health=self.health,
             releases=self.releases,
             metrics=self._metrics,
+            access=self._access,
         )
-        self._http = HttpServer(rest.app, host=settings.host, port=settings.rest_port, lifespan="off")
+        tls: dict[str, Any] = {}
+        if self._certificates is not None:
+            tls["ssl_context_factory"] = self._certificates.as_factory
+        self.rest = rest.app
+        self._http = HttpServer(rest.app, host=settings.host, port=settings.rest_port, lifespan="off", **tls)
         self._grpc: grpc.aio.Server | None = None
 
     async def start(self) -> Listening:
@@ -148,16 +171,22 @@ class Gateway:
             OSError: an address can't be bound.
         """
         settings = self._settings
-        self._grpc = build_grpc_server(settings, self._core, self._scope, self.health)
+        warn_of_exposure(settings)
+        admin = AdminCalls(self._pool, allowed=settings.authentication.admin_calls)
+        self._grpc = build_grpc_server(settings, self._core, self._scope, self.health, admin=admin, access=self._access)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         try:
-            grpc_port = self._grpc.add_insecure_port(f"{host}:{settings.grpc_port}")
+            grpc_port = self._bind_grpc(self._grpc, f"{host}:{settings.grpc_port}")
         except RuntimeError as error:
             raise OSError(f"Cannot listen on {host}:{settings.grpc_port} for gRPC: {error}") from error
         rest_port = await self._http.start()
         await self._grpc.start()
         if self._models is not None:
             self._models.write(settings.releases)
+        if self._watched:
+            self._watching = asyncio.create_task(
+                watch_files(self._watched, settings.reload_poll_seconds), name="watch-files"
+            )
         if self.supervisor is not None:
             self.supervisor.start()
         else:
@@ -178,6 +207,11 @@ class Gateway:
         if changed and self._models is not None:
             self._models.write(releases)
         return changed
+
+    def _bind_grpc(self, server: grpc.aio.Server, address: str) -> int:
+        if self._certificates is None:
+            return int(server.add_insecure_port(address))
+        return int(server.add_secure_port(address, self._certificates.grpc_credentials()))
 
     async def until_ready(self) -> int:
         """Wait until the gateway is ready; returns the model's newest version."""
@@ -207,6 +241,10 @@ class Gateway:
         self._scope.refusing = True
         if self._reload is not None:
             await self._reload.stop()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+            self._watching = None
         if self._grpc is not None:
             await self._grpc.stop(0)
             self._grpc = None

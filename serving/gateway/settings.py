@@ -10,6 +10,7 @@ from preprocessing.images.limits import ImageLimits
 from serving.gateway.balancing.settings import BalancingSettings
 from serving.gateway.drift.settings import DriftSettings
 from serving.gateway.releases.settings import ReleaseSettings
+from serving.gateway.security.settings import AuthenticationSettings, TlsSettings
 from serving.gateway.tracing.settings import TracingSettings
 from serving.prediction_log.settings import PredictionLogSettings
 
@@ -26,6 +27,10 @@ class LogSettings(BaseModel):
     )
     path: str | None = Field(
         default=None, description="File that the request log is appended to; without it, standard error."
+    )
+    format: Literal["text", "json"] = Field(
+        default="text",
+        description="What everything else on standard error is: text for people, or a line of JSON for each message.",
     )
 
 
@@ -59,6 +64,13 @@ class GatewaySettings(BaseModel):
     )
     grpc_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
         default=9000, description="Port of gRPC; 0 chooses a free one."
+    )
+    tls: TlsSettings | None = Field(default=None, description="TLS of both ports; null speaks plain text.")
+    authentication: AuthenticationSettings = Field(
+        default=AuthenticationSettings(), description="Who may ask, and how much."
+    )
+    reload_poll_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="Time between two looks at whether certificates and keys have changed."
     )
     model_name: str | None = Field(
         default=None,

@@ -31,14 +31,22 @@ _POLICY = (
 )
 
 
-def page_routes() -> list[Route]:
-    """The pages' paths."""
-    return [Route(path, _serve) for path in _FILES]
+def page_routes(*, secured: bool) -> list[Route]:
+    """The pages' paths.
+
+    Args:
+        secured: whether callers must authenticate; otherwise the OpenAPI document asks for nothing.
+    """
+
+    async def serve(request: Request) -> Response:
+        return _serve(request, secured=secured)
+
+    return [Route(path, serve) for path in _FILES]
 
 
-async def _serve(request: Request) -> Response:
+def _serve(request: Request, *, secured: bool) -> Response:
     name, media_type = _FILES[request.scope["path"]]
-    content, tag = _read(name)
+    content, tag = _read(name, secured)
     headers = {
         "content-security-policy": _POLICY,
         "x-content-type-options": "nosniff",
@@ -54,11 +62,15 @@ async def _serve(request: Request) -> Response:
 
 
 @cache
-def _read(name: str) -> tuple[bytes, str]:
+def _read(name: str, secured: bool) -> tuple[bytes, str]:
     """A file's content and its entity tag."""
     content = (files(__package__) / "static" / name).read_bytes()
     if name == "openapi.json":
         document = json.loads(content)
         document["info"]["version"] = installed_version("darkroom")
+        if not secured:
+            for methods in document["paths"].values():
+                for operation in methods.values():
+                    operation.pop("security", None)
         content = json.dumps(document, ensure_ascii=False).encode()
     return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'

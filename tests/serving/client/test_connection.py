@@ -145,3 +145,46 @@ def test_a_certificate_needs_its_key(tmp_path):
 
 def test_the_api_key_is_not_shown():
     assert "secret" not in repr(connection_to("a:1", None, "secret"))
+
+
+def test_the_key_of_the_environment_is_used_unless_another_is_given(monkeypatch):
+    monkeypatch.setenv("DARKROOM_API_KEY", "from-environment\n")
+    assert connection_to("127.0.0.1:1", None, None).api_key == "from-environment"
+    assert connection_to("127.0.0.1:1", None, "given").api_key == "given"
+    assert connection_to("127.0.0.1:1", None, "").api_key is None
+    monkeypatch.delenv("DARKROOM_API_KEY")
+    assert connection_to("127.0.0.1:1", None, None).authorization == {}
+
+
+@pytest.mark.parametrize("key", ["two words", "key\nx-evil: 1", "\u00e4", "a\x00b"])
+def test_a_key_that_no_header_can_hold_is_an_error_that_does_not_show_it(key):
+    with pytest.raises(ValueError, match="API key") as failure:
+        connection_to("127.0.0.1:1", None, key)
+    assert key not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "warns"),
+    [
+        ("127.0.0.1:8080", False),
+        ("localhost:8080", False),
+        ("[::1]:8080", False),
+        ("https://gateway.example:8443", False),
+        ("gateway.example:8080", True),
+        ("http://10.0.0.1:8080", True),
+    ],
+)
+def test_a_key_that_goes_out_in_the_clear_is_warned_of(address, warns, caplog):
+    connection_to(address, None, "secret")
+
+    assert ("in the clear" in caplog.text) is warns
+    assert "secret" not in caplog.text
+
+
+@both
+def test_without_a_named_authority_the_systems_are_trusted(front, files, protocol, monkeypatch):
+    ports, _ = front
+    monkeypatch.setenv("SSL_CERT_FILE", str(files / "ca.pem"))
+    tls = Tls(None, files / "client.pem", files / "client.key")
+    with GatewayClient(f"localhost:{ports[protocol]}", protocol=protocol, tls=tls, retry=ONCE) as client:
+        assert client.predict([RED])[0].label == "cat"

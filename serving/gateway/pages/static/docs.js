@@ -49,13 +49,19 @@ function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+// The scope that an operation needs; nothing where everybody may ask.
+function needed(operation) {
+  return operation.security?.flatMap((scheme) => Object.values(scheme).flat())[0];
+}
+
 function curl(method, path, operation) {
   const url = location.origin + path.replaceAll(/\{(\w+)\}/g, (_, name) => name.toUpperCase());
   const content = operation.requestBody?.content;
-  if (!content) return `curl ${quoted(url)}`;
-  if (content["image/*"]) return `curl -H 'Content-Type: image/jpeg' --data-binary @IMAGE.jpg ${quoted(url)}`;
+  const key = needed(operation) ? ' -H "Authorization: Bearer $DARKROOM_API_KEY"' : "";
+  if (!content) return `curl${key} ${quoted(url)}`;
+  if (content["image/*"]) return `curl${key} -H 'Content-Type: image/jpeg' --data-binary @IMAGE.jpg ${quoted(url)}`;
   const { example } = content["application/json"];
-  return `curl --json ${quoted(JSON.stringify(example))} ${quoted(url)}`;
+  return `curl${key} --json ${quoted(JSON.stringify(example))} ${quoted(url)}`;
 }
 
 function showOperation(path, method, operation) {
@@ -63,6 +69,7 @@ function showOperation(path, method, operation) {
   name.className = "method";
   const parts = [element("summary", "", name, element("code", path), ` ${operation.summary}`)];
   if (operation.description) parts.push(element("p", operation.description));
+  if (needed(operation)) parts.push(element("p", `Needs the scope \`${needed(operation)}\`.`));
   const parameters = (operation.parameters ?? []).map(resolve);
   if (parameters.length) {
     parts.push(element("h3", "Parameters"));

@@ -1,17 +1,38 @@
 // Asks the gateway; knows nothing of the page.
 
-export class GatewayError extends Error {}
+export class GatewayError extends Error {
+  constructor(message, status) {
+    super(message);
+    // Of the answer; undefined where there was none.
+    this.status = status;
+  }
+}
+
+// The tab forgets it when it is closed. It travels in a header alone: addresses end up in logs and histories.
+const STORED_KEY = "darkroom-api-key";
+
+export function apiKey() {
+  return sessionStorage.getItem(STORED_KEY) ?? "";
+}
+
+export function useApiKey(key) {
+  if (key) sessionStorage.setItem(STORED_KEY, key);
+  else sessionStorage.removeItem(STORED_KEY);
+}
 
 async function answered(response) {
   if (response.ok) return response;
   const document = await response.json().catch(() => ({}));
-  throw new GatewayError(document.error || document.reason || `the gateway answered ${response.status}`);
+  const message = document.error || document.reason || `the gateway answered ${response.status}`;
+  throw new GatewayError(message, response.status);
 }
 
-async function ask(path, options) {
+async function ask(path, { headers = {}, ...options } = {}) {
+  const key = apiKey();
+  const authorization = key ? { authorization: `Bearer ${key}` } : {};
   let response;
   try {
-    response = await fetch(path, { cache: "no-store", ...options });
+    response = await fetch(path, { cache: "no-store", headers: { ...headers, ...authorization }, ...options });
   } catch {
     throw new GatewayError("the gateway does not answer");
   }

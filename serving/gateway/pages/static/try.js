@@ -1,6 +1,6 @@
 // The page: an image in, its prediction as bars, the picture as the model saw it, and the server's state.
 
-import { GatewayError, counters, pixels, predict, readiness, versions } from "./model.js";
+import { GatewayError, apiKey, counters, pixels, predict, readiness, useApiKey, versions } from "./model.js";
 
 const STATE_SECONDS = 5;
 const at = (id) => document.getElementById(id);
@@ -21,6 +21,21 @@ function terms(list, entries) {
   );
 }
 
+// What this key may not see is left out, and what no key was sent for is asked again once there is one.
+async function orWithoutAccess(entries, name, look) {
+  try {
+    await look();
+  } catch (error) {
+    if (error.status !== 401 && error.status !== 403) throw error;
+    if (error.status === 401) wantKey();
+    entries.push([name, error.message, "faint"]);
+  }
+}
+
+function wantKey() {
+  at("access").hidden = false;
+}
+
 async function showState() {
   const entries = [];
   let text = "does not answer";
@@ -33,13 +48,17 @@ async function showState() {
     if (ready.model) {
       model = ready.model;
       entries.push(["model", model]);
-      for (const { version, state, status } of await versions(model)) {
-        const reason = status.error_message ? `: ${status.error_message}` : "";
-        entries.push([`version ${version}`, `${state}${reason}`, state === "AVAILABLE" ? "good" : "faint"]);
-      }
+      await orWithoutAccess(entries, "versions", async () => {
+        for (const { version, state, status } of await versions(model)) {
+          const reason = status?.error_message ? `: ${status.error_message}` : "";
+          entries.push([`version ${version}`, `${state}${reason}`, state === "AVAILABLE" ? "good" : "faint"]);
+        }
+      });
     }
-    const sums = await counters();
-    entries.push(["requests", `${sums.requests} answered, ${sums.errors} with an error, ${sums.inFlight} in flight`]);
+    await orWithoutAccess(entries, "requests", async () => {
+      const sums = await counters();
+      entries.push(["requests", `${sums.requests} answered, ${sums.errors} with an error, ${sums.inFlight} in flight`]);
+    });
   } catch (error) {
     entries.push(["problem", error.message, "bad"]);
   }
@@ -146,6 +165,7 @@ async function use(image) {
     at("answer").hidden = false;
   } catch (error) {
     if (mine !== turn) return;
+    if (error.status === 401) wantKey();
     at("answer").hidden = true;
     at("error").textContent = error.message;
     at("error").hidden = false;
@@ -181,6 +201,21 @@ document.addEventListener("paste", (event) => {
   const pasted = firstImage(event.clipboardData.files);
   if (pasted) use(pasted);
 });
+
+function takeKey(key) {
+  useApiKey(key);
+  at("key").value = "";
+  at("access").hidden = true;
+  at("forget").hidden = !key;
+  at("error").hidden = true;
+  showState();
+}
+at("access").addEventListener("submit", (event) => {
+  event.preventDefault();
+  takeKey(at("key").value.trim());
+});
+at("forget").addEventListener("click", () => takeKey(""));
+at("forget").hidden = !apiKey();
 
 showState();
 setInterval(() => {
