@@ -269,7 +269,7 @@ def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any
 def _read_configuration(path: Path) -> tuple[GatewaySettings, Path, str]:
     """The `serving` section, the model repository and the model's name."""
     from darkroom.configuration import load_configuration  # noqa: PLC0415 - reads YAML, which options alone don't need
-    from serving.gateway.security.paths import located  # noqa: PLC0415
+    from serving.gateway.settings_paths import located  # noqa: PLC0415
 
     found = load_configuration(path)
     if "://" in found.repository_path:
@@ -277,10 +277,6 @@ def _read_configuration(path: Path) -> tuple[GatewaySettings, Path, str]:
             f"{path}: push.repository {found.repository_path} is not a local folder; the embedded model server serves "
             "local ones. Start TF Serving on it and name it with --backend"
         )
-    log = found.serving.prediction_log
-    if log.folder is not None:
-        log = log.model_copy(update={"folder": found.resolve(log.folder)})
-        found = found.model_copy(update={"serving": found.serving.model_copy(update={"prediction_log": log})})
     return located(found.serving, found.base), Path(found.repository_path), found.model.name
 
 

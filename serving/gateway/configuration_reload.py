@@ -12,11 +12,9 @@ from darkroom.errors import DarkroomError
 from serving.gateway.releases.metrics import ReleaseMetrics
 from serving.gateway.releases.settings import ReleaseSettings
 from serving.gateway.settings import GatewaySettings
+from serving.gateway.watched_files import SETTLE_SECONDS, told_within
 
 _LOG = logging.getLogger(__name__)
-
-# A file that is being written is not read until it has looked the same for this long.
-_SETTLE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class ConfigurationReload:
 
     async def _follow(self) -> None:
         while True:
-            told = await self._until_told(self._settings.reload_seconds)
+            told = await told_within(self._told, self._settings.reload_seconds)
             content = await asyncio.to_thread(self._content)
             if content == self._seen and not told:
                 continue
@@ -86,18 +84,9 @@ class ConfigurationReload:
             self._seen = content
             await self._reload()
 
-    async def _until_told(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds or None):
-                await self._told.wait()
-        except TimeoutError:
-            return False
-        self._told.clear()
-        return True
-
     async def _settled(self, content: bytes | None) -> bytes | None:
         while True:
-            await asyncio.sleep(_SETTLE_SECONDS)
+            await asyncio.sleep(SETTLE_SECONDS)
             again = await asyncio.to_thread(self._content)
             if again == content:
                 return content

@@ -32,10 +32,10 @@ from serving.gateway.scope import RequestScope
 from serving.gateway.security.access import Access
 from serving.gateway.security.certificates import Certificates
 from serving.gateway.security.exposure import warn_of_exposure
-from serving.gateway.security.watched_files import WatchedFiles, watch_files
 from serving.gateway.servables import Servables
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.supervisor import ModelServerSupervisor
+from serving.gateway.watched_files import WatchedFiles, watch_files
 from serving.http_server import HttpServer
 
 _LOG = logging.getLogger(__name__)
@@ -139,6 +139,7 @@ class Gateway:
             )
         self._watched: list[WatchedFiles] = []
         self._watching: asyncio.Task[None] | None = None
+        self._told = asyncio.Event()
         self._access: Access | None = None
         if settings.authentication.enabled:
             self._access = Access(settings.authentication, self._metrics)
@@ -185,7 +186,7 @@ class Gateway:
             self._models.write(settings.releases)
         if self._watched:
             self._watching = asyncio.create_task(
-                watch_files(self._watched, settings.reload_poll_seconds), name="watch-files"
+                watch_files(self._watched, settings.reload_seconds, self._told), name="watch-files"
             )
         if self.supervisor is not None:
             self.supervisor.start()
@@ -196,11 +197,12 @@ class Gateway:
         return Listening(settings.host, rest_port, grpc_port)
 
     def reload(self) -> None:
-        """Read the configuration file again, soon."""
-        if self._reload is None:
-            _LOG.warning("There is no configuration file to read again; the gateway was started without one")
-        else:
+        """Read certificates, keys and the configuration file again, soon."""
+        self._told.set()
+        if self._reload is not None:
             self._reload.tell()
+        elif not self._watched:
+            _LOG.warning("There is nothing to read again: the gateway has no configuration file, certificates or keys")
 
     def _apply(self, releases: ReleaseSettings | None) -> bool:
         changed = self.releases.configure(releases)

@@ -69,9 +69,6 @@ class GatewaySettings(BaseModel):
     authentication: AuthenticationSettings = Field(
         default=AuthenticationSettings(), description="Who may ask, and how much."
     )
-    reload_poll_seconds: Annotated[float, Field(gt=0)] = Field(
-        default=1.0, description="Time between two looks at whether certificates and keys have changed."
-    )
     model_name: str | None = Field(
         default=None,
         min_length=1,
@@ -146,7 +143,8 @@ class GatewaySettings(BaseModel):
     tracing: TracingSettings = Field(default=TracingSettings(), description="OpenTelemetry traces.")
     reload_seconds: Annotated[float, Field(ge=0)] = Field(
         default=2.0,
-        description="Time between two looks at the configuration file for changed `releases`; 0 looks on SIGHUP alone.",
+        description="Time between two looks at the files that may change while the gateway runs: certificates, keys, "
+        "and the configuration file for its `releases`; 0 looks on SIGHUP alone.",
     )
     balancing: BalancingSettings = Field(
         default=BalancingSettings(), description="How several model servers share the requests."

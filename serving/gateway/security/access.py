@@ -12,7 +12,7 @@ from serving.gateway.security.errors import AccessError, RateLimitedError, lacks
 from serving.gateway.security.principal import Scope
 from serving.gateway.security.rate_limits import RateLimits
 from serving.gateway.security.settings import AuthenticationSettings
-from serving.gateway.security.watched_files import WatchedFiles
+from serving.gateway.watched_files import WatchedFiles
 
 
 class Access:

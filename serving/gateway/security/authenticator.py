@@ -11,7 +11,7 @@ from serving.gateway.security.api_keys import KEY_PREFIX, ApiKeys
 from serving.gateway.security.errors import Denial, missing, rejected
 from serving.gateway.security.principal import Principal
 from serving.gateway.security.settings import AuthenticationSettings
-from serving.gateway.security.watched_files import WatchedFiles
+from serving.gateway.watched_files import WatchedFiles
 
 AUTHORIZATION = "authorization"
 API_KEY = "x-api-key"

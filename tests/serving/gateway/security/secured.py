@@ -31,7 +31,7 @@ class KeyFile:
 def secured_gateway(address: str, keys: KeyFile, **settings: Any) -> Iterator[RunningGateway]:
     """A gateway with API keys; `settings` may have more of `authentication`."""
     authentication = {"api_keys_file": str(keys.path), **settings.pop("authentication", {})}
-    with running_gateway(address, authentication=authentication, reload_poll_seconds=0.05, **settings) as gateway:
+    with running_gateway(address, authentication=authentication, reload_seconds=0.05, **settings) as gateway:
         yield gateway
 
 

@@ -121,7 +121,7 @@ def test_old_tls_is_refused(backend, files):
 def test_new_certificates_are_used_while_old_connections_go_on(backend, files):
     ca = files.folder / "ca.pem"
     renewed = Authority()
-    port_tls = {"tls": files.settings, "reload_poll_seconds": 0.05}
+    port_tls = {"tls": files.settings, "reload_seconds": 0.05}
     with (
         running_gateway(backend.address, **port_tls) as gateway,
         httpx.Client(base_url=gateway.url.replace("http://127.0.0.1", "https://localhost"), verify=str(ca)) as rest,
@@ -153,7 +153,7 @@ def test_a_request_under_way_survives_the_change(backend, files):
 
     backend.before_predict = wait
     tls = Tls(files.folder / "ca.pem")
-    with running_gateway(backend.address, tls=files.settings, reload_poll_seconds=0.05) as gateway:
+    with running_gateway(backend.address, tls=files.settings, reload_seconds=0.05) as gateway:
         asking = [
             threading.Thread(target=lambda name=name: answers.append(predict(gateway, name, tls)))
             for name in ("rest", "grpc")
@@ -178,7 +178,7 @@ def test_a_revoked_authority_lets_nobody_in_any_more_nor_resume(backend, files):
     certificate, key = files.write("client", old)
     context = ssl.create_default_context(cafile=ca)
     context.load_cert_chain(certificate, key)
-    with running_gateway(backend.address, tls=files.mutual, reload_poll_seconds=0.05) as gateway:
+    with running_gateway(backend.address, tls=files.mutual, reload_seconds=0.05) as gateway:
 
         def status(session):
             """The answer to a request on a connection of its own, and its session."""
@@ -206,7 +206,7 @@ def test_a_revoked_authority_lets_nobody_in_any_more_nor_resume(backend, files):
 def test_broken_new_files_leave_the_old_ones_in_force(backend, files, broken, caplog):
     tls = Tls(files.folder / "ca.pem")
     failed = 'darkroom_gateway_file_reloads_total{file="certificates",result="failed"}'
-    with running_gateway(backend.address, tls=files.settings, reload_poll_seconds=0.05) as gateway:
+    with running_gateway(backend.address, tls=files.settings, reload_seconds=0.05) as gateway:
         url = gateway.url.replace("http://127.0.0.1", "https://localhost")
         if broken == "gone":
             (files.folder / "server.pem").unlink()
@@ -235,7 +235,7 @@ def test_a_folder_that_kubernetes_swaps_is_noticed(backend, files):
     current = files.folder / "current"
     current.symlink_to(files.folder / "1")
     tls = {"certificate_file": str(current / "server.pem"), "key_file": str(current / "server.key")}
-    with running_gateway(backend.address, tls=tls, reload_poll_seconds=0.05) as gateway:
+    with running_gateway(backend.address, tls=tls, reload_seconds=0.05) as gateway:
         before = {protocol: shown(gateway, protocol) for protocol in ("rest", "grpc")}
         (files.folder / "next").symlink_to(files.folder / "2")
         (files.folder / "next").rename(current)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from serving.gateway.security.paths import located
 from serving.gateway.settings import GatewaySettings
+from serving.gateway.settings_paths import located
 
 JWT = {"issuer": "i", "audience": "a", "jwks_file": "jwks.json"}
 
@@ -37,6 +37,8 @@ def test_relative_paths_start_from_the_configurations_folder():
         {
             "tls": {"certificate_file": "tls/c.pem", "key_file": "/etc/k.pem"},
             "authentication": {"api_keys_file": "keys.json", "jwt": JWT},
+            "log": {"path": "requests.log"},
+            "prediction_log": {"folder": "shards"},
         }
     )
     found = located(settings, Path("/srv"))
@@ -50,6 +52,7 @@ def test_relative_paths_start_from_the_configurations_folder():
         "/srv/keys.json",
         "/srv/jwks.json",
     )
+    assert (found.log.path, found.prediction_log.folder) == ("/srv/requests.log", "/srv/shards")
     # The command puts its options over what the file says, and so has to know what it says.
-    assert found.model_dump(exclude_unset=True).keys() == {"tls", "authentication"}
+    assert found.model_dump(exclude_unset=True).keys() == {"tls", "authentication", "log", "prediction_log"}
     assert located(GatewaySettings(), Path("/srv")) == GatewaySettings()

@@ -244,7 +244,7 @@ def test_a_gateway_takes_tokens_and_keys_side_by_side_and_new_keys_of_the_issuer
         "api_keys_file": str(file.path),
         "jwt": {"issuer": ISSUER, "audience": AUDIENCE, "jwks_file": str(path)},
     }
-    with running_gateway(backend.address, authentication=authentication, reload_poll_seconds=0.05) as gateway:
+    with running_gateway(backend.address, authentication=authentication, reload_seconds=0.05) as gateway:
         assert gateway.post(RED, **bearer(issuer.token())).status_code == 200
         assert gateway.post(RED, **bearer(key)).status_code == 200
         assert gateway.post(RED, x_api_key=issuer.token()).status_code == 401

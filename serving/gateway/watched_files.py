@@ -13,6 +13,9 @@ from serving.gateway.metrics import GatewayMetrics
 
 _LOG = logging.getLogger(__name__)
 
+# A file that has looked the same for this long is not being written.
+SETTLE_SECONDS = 0.2
+
 
 class WatchedFiles:
     """Files that belong together, such as a certificate and its key."""
@@ -75,10 +78,30 @@ class WatchedFiles:
             self._metrics.files_reloaded(self.what, ok=ok)
 
 
-async def watch_files(files: Iterable[WatchedFiles], poll_seconds: float) -> None:
-    """Check all of them until cancelled; in a thread, as a file on a slow disk must not hold up requests."""
+async def watch_files(files: Iterable[WatchedFiles], seconds: float, told: asyncio.Event) -> None:
+    """Check all of them until cancelled; in a thread, as a file on a slow disk must not hold up requests.
+
+    Args:
+        files: those that are watched.
+        seconds: between two looks; 0 looks only when told.
+        told: set when they shall be looked at now.
+    """
     watched = tuple(files)
     while True:
-        await asyncio.sleep(poll_seconds)
-        for each in watched:
-            await asyncio.to_thread(each.check)
+        looks = 2 if await told_within(told, seconds) else 1
+        for look in range(looks):
+            if look:
+                await asyncio.sleep(SETTLE_SECONDS)
+            for each in watched:
+                await asyncio.to_thread(each.check)
+
+
+async def told_within(told: asyncio.Event, seconds: float) -> bool:
+    """Whether an event was set, and is cleared again, before the time was over; 0 waits without end."""
+    try:
+        async with asyncio.timeout(seconds or None):
+            await told.wait()
+    except TimeoutError:
+        return False
+    told.clear()
+    return True

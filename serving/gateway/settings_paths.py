@@ -1,4 +1,4 @@
-"""Paths of certificates and keys in a configuration file, which start from that file's folder."""
+"""Paths in the `serving:` section of a configuration file, which start from that file's folder."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ def located(settings: GatewaySettings, base: Path) -> GatewaySettings:
     """The same settings with such paths made absolute."""
     authentication = _located(settings.authentication, base, "api_keys_file")
     changes = {
+        "log": _located(settings.log, base, "path"),
+        "prediction_log": _located(settings.prediction_log, base, "folder"),
         "tls": settings.tls and _located(settings.tls, base, "certificate_file", "key_file", "client_ca_file"),
         "authentication": authentication.model_copy(
             update={"jwt": authentication.jwt and _located(authentication.jwt, base, "jwks_file")}

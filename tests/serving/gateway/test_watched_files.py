@@ -1,11 +1,12 @@
 """Noticing that files have changed."""
 
+import asyncio
 import os
 
 import pytest
 
 from darkroom.errors import ConfigurationError
-from serving.gateway.security.watched_files import WatchedFiles
+from serving.gateway.watched_files import WatchedFiles, watch_files
 
 
 @pytest.fixture
@@ -94,3 +95,19 @@ def test_files_that_are_wrong_at_the_start_are_an_error(path):
     path.unlink()
     with pytest.raises(ConfigurationError, match="gone"):
         watch(path)
+
+
+def test_without_a_time_files_are_looked_at_when_told(path):
+    files, loaded = watch(path)
+
+    async def run():
+        told = asyncio.Event()
+        watching = asyncio.create_task(watch_files([files], 0, told))
+        path.write_text("22")
+        told.set()
+        while loaded == ["1"]:
+            await asyncio.sleep(0.01)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+    assert loaded == ["1", "22"]
