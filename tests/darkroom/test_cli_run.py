@@ -1,4 +1,5 @@
-"""`darkroom run`, whole: from a folder of images to a pushed model, and every way in which it does not get there.
+"""`darkroom run`, whole: from a folder of images to a pushed model, and every way in which it does not get there; and
+`darkroom tune`, which runs a part of it.
 
 The runs share one project, in the order in which a user would make them.
 """
@@ -20,6 +21,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 # Small enough for seconds, good enough for three digits.
 QUICK = ("--set", "training.epochs=12", "--set", "model.small_cnn.filters=[16, 32]", "--set", "model.dropout=0.1")
+
+
+SEARCH = (
+    *("--set", "training.epochs=1"),
+    *("--set", "tuning.algorithm=random"),
+    *("--set", "tuning.trials=2"),
+)
 
 
 class Project:
@@ -144,11 +152,41 @@ def test_a_worse_model_is_compared_with_the_blessed_one_and_not_pushed(project, 
     assert project.versions() == [summary["pushed_version"]]
 
 
-def test_new_images_are_seen(project, summary):
+@pytest.fixture(scope="module")
+def searched(project, summary):
+    """`darkroom tune`, when there are new images."""
     write_digits(project.images, of_each=44)
-    more = project.run(*QUICK, "--set", "training.epochs=1")
-    assert more.returncode in (0, 3), more.stderr
-    assert sum(json.loads(more.stdout)["images"].values()) == 132
+    return darkroom("tune", "-c", project.config, "--json", *QUICK, *SEARCH, timeout=500)
+
+
+@pytest.fixture(scope="module")
+def report(searched):
+    assert searched.returncode == 0, searched.stderr
+    return json.loads(searched.stdout)
+
+
+def test_trials_are_ranked_and_the_best_is_said(searched, report):
+    scores = [trial["score"] for trial in report["trials"]]
+    assert len(scores) == 2
+    assert scores == sorted(scores, reverse=True)
+    assert report["best"] == report["trials"][0]["values"]
+    assert len(re.findall(r"trial \d  learning_rate .* val_accuracy \d\.\d+  1 epochs", searched.stderr)) == 2
+    for key, value in report["best"].items():
+        assert f"--set {key}={json.dumps(value)}" in searched.stderr
+    assert "as configured" in searched.stderr
+
+
+def test_a_run_sees_new_images_and_uses_what_was_found_without_searching_again(project, report):
+    run = project.run(*QUICK, *SEARCH, "--set", "tuning.enabled=true")
+    assert run.returncode in (0, 3), run.stderr
+    assert re.search(r"↺ Tuner +cached", run.stderr)
+    summary = json.loads(run.stdout)
+    assert sum(summary["images"].values()) == 132
+    assert summary["tuned"] == report["best"]
+    [newest] = [max(project.artifacts.glob("Trainer/model/*"), key=lambda path: int(path.name))]
+    description = json.loads((newest / "Format-Serving/assets.extra/darkroom.json").read_text())
+    used = description["training"]["options"] | {"dropout": description["training"]["model"]["dropout"]}
+    assert {key: used[key.rpartition(".")[2]] for key in report["best"]} == report["best"]
 
 
 def test_a_folder_that_is_not_listed_is_bad_data(project):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,8 @@ from darkroom.errors import ConfigurationError
 _PREFIX = "darkroom-scratch-"
 
 _COMPLETE = "complete"
+
+_AGAIN_SECONDS = 0.05
 
 
 def scratch_root(configured: str | None) -> Path:
@@ -68,20 +72,38 @@ def _join(folder: Path, write: Callable[[Path], None]) -> int:
     while True:
         descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
+            # Waits while somebody writes.
             fcntl.flock(descriptor, fcntl.LOCK_SH)
+            is_held = True
             if not (folder / _COMPLETE).exists():
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                if _is(lock, descriptor) and not (folder / _COMPLETE).exists():
-                    _fill(folder, write)
-                # The change to a shared lock lets others in for a moment, so what follows looks again.
-                fcntl.flock(descriptor, fcntl.LOCK_SH)
-            if _is(lock, descriptor) and (folder / _COMPLETE).exists():
+                # Where others are in the way, the shared lock is lost too.
+                is_held = _is_alone(descriptor)
+                if is_held:
+                    if _is(lock, descriptor) and not (folder / _COMPLETE).exists():
+                        _fill(folder, write)
+                    # The change to a shared lock lets others in for a moment, so what follows looks again.
+                    fcntl.flock(descriptor, fcntl.LOCK_SH)
+            if is_held and _is(lock, descriptor) and (folder / _COMPLETE).exists():
                 return descriptor
         except BaseException:
             _remove_unless_used(folder, descriptor)
             os.close(descriptor)
             raise
         os.close(descriptor)
+        # Several came at once, and each was in the others' way; they come again at different moments.
+        time.sleep(random.uniform(0, _AGAIN_SECONDS))
+
+
+def _is_alone(descriptor: int) -> bool:
+    """Takes the lock exclusively if nobody else holds it.
+
+    Never waits: who holds it shared may have found the folder written meanwhile, and train for hours.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _fill(folder: Path, write: Callable[[Path], None]) -> None:
@@ -101,12 +123,8 @@ def _is(lock: Path, descriptor: int) -> bool:
 
 def _remove_unless_used(folder: Path, descriptor: int) -> None:
     lock = _lock_of(folder)
-    try:
-        # Without waiting: whoever holds it too uses the folder, and removes it later.
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return
-    if _is(lock, descriptor):
+    # Whoever else holds it uses the folder, and removes it later.
+    if _is_alone(descriptor) and _is(lock, descriptor):
         shutil.rmtree(folder, ignore_errors=True)
         lock.unlink()
 

@@ -18,20 +18,19 @@ from pipeline.distribution.replica_training import trained_in_replicas
 from tests.pipeline.distribution.tiny import result
 
 ROOT = Path(__file__).resolve().parents[3]
-TRAIN = "import json, sys; from tests.pipeline.distribution.tiny import train; train(json.loads(sys.argv[1]))"
+TRAIN = "import json, sys; from tests.pipeline.distribution.tiny import train; [*map(train, json.loads(sys.argv[1]))]"
 
 
-def train_alone(folder, name, section):
+def train_alone(folder, sections):
     """In a process of its own, since a CPU can be split only before TensorFlow computes."""
-    argument = {"section": section, "folder": str(folder), "name": name}
-    subprocess.run((sys.executable, "-c", TRAIN, json.dumps(argument)), check=True, cwd=ROOT)
+    arguments = [{"section": section, "folder": str(folder), "name": name} for name, section in sections.items()]
+    subprocess.run((sys.executable, "-c", TRAIN, json.dumps(arguments)), check=True, cwd=ROOT)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    train_alone(folder, "one", {})
-    train_alone(folder, "mirrored", {"strategy": "mirrored", "virtual_devices": 2})
+    train_alone(folder, {"mirrored": {"strategy": "mirrored", "virtual_devices": 2}, "one": {}})
     argument = {"section": {"strategy": "multi_worker"}, "folder": str(folder), "name": "workers"}
     run_job(Job(function="tests.pipeline.distribution.tiny.train", argument=argument, threads=1), local_clusters(2))
     return folder

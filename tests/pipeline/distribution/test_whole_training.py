@@ -34,7 +34,10 @@ def job(folder, name, distribution, **training):
 
 @pytest.fixture(scope="module")
 def alone(folder):
-    run_job(job(folder, "alone", {}), local_clusters(1))
+    """What one device trains, in the process in which two devices have."""
+    both = [job(folder, "devices", TWO_DEVICES), job(folder, "alone", {})]
+    argument = {"trainings": [each.argument for each in both]}
+    run_job(Job(function="tests.pipeline.distribution.whole_training.train_each", argument=argument), local_clusters(1))
     return result(folder, "alone")
 
 
@@ -81,7 +84,6 @@ def assert_same(found, expected):
 
 @pytest.mark.slow
 def test_two_devices_train_as_one(folder, alone):
-    run_job(job(folder, "devices", TWO_DEVICES), local_clusters(1))
     assert_same(result(folder, "devices"), alone)
 
 

@@ -57,6 +57,12 @@ def train(argument: dict[str, Any]) -> None:
     np.savez(Path(argument["folder"]) / f"{argument['name']}-{worker}.npz", **found)
 
 
+def train_each(argument: dict[str, Any]) -> None:
+    """Several trainings, one after the other, in this process."""
+    for one in argument["trainings"]:
+        train(one)
+
+
 def result(folder: Path, name: str, worker: int = 0) -> tuple[dict[str, list[Any]], list[np.ndarray]]:
     """What `train` wrote."""
     with np.load(folder / f"{name}-{worker}.npz") as stored:

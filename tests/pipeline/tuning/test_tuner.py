@@ -69,11 +69,11 @@ def test_the_best_of_the_trials_is_what_the_trainer_gets(examples, tmp_path):
 
 
 def test_a_trial_that_cannot_be_trained_is_told_and_the_others_count(examples, tmp_path):
-    parameters = {"training.batch_size": [16, 15], "training.augmentation.n_augmentation": [1, 2]}
+    parameters = {"training.batch_size": [15], "training.augmentation.n_augmentation": [1, 2]}
     tuning = {"algorithm": "grid", "parameters": parameters, "epochs": 1}
     _, report, heard = run(made_search(examples, tmp_path, tuning))
-    assert [trial.score is None for trial in report.trials] == [False, False, False, True]
-    [failed] = report.trials[3:]
+    assert [trial.score is None for trial in report.trials] == [False, True]
+    [_, failed] = report.trials
     assert failed.values == {"training.batch_size": 15, "training.augmentation.n_augmentation": 2}
     assert "must be a multiple of" in failed.error
     assert any("failed" in step and "must be a multiple of" in step for step in heard.steps)
@@ -165,14 +165,14 @@ def _trial_processes():
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_trials_run_in_processes_and_one_that_is_killed_is_a_failed_trial(examples, tmp_path):
-    tuning = {"algorithm": "random", "trials": 4, "parallel": 2, "parameters": RATES, "epochs": 1}
+    tuning = {"algorithm": "random", "trials": 3, "parallel": 2, "parameters": RATES, "epochs": 1}
     search = made_search(examples, tmp_path, tuning)
     heard = KillTheFirst()
     tuner = make_tuner(search)
     with reporting_to(heard):
         tuner.search()
     report = TuningReport.read(search.folder)
-    assert sum(trial.score is not None for trial in report.trials) >= 3
+    assert sum(trial.score is not None for trial in report.trials) >= 2
     assert all("SIGKILL" in trial.error for trial in report.trials if trial.score is None)
     assert _trial_processes() == []
 

@@ -141,30 +141,12 @@ def test_an_objective_ends_all_phases_with_the_weights_that_reach_it(train):
     assert description["training"]["ended"] in notes
 
 
-def test_weights_that_do_not_help_are_given_up(train, tmp_path):
+def test_weights_that_do_not_help_are_given_up_however_often_it_is_killed(train, tmp_path):
     first, _, _ = train(training={"epochs": 1})
     base = first.network.base
     keras.Model(base.input, base.output).save_weights(tmp_path / "poor.weights.h5")
     recipe = {"name": "transfer", "compare_with_scratch": True, "negative_transfer": "fall_back"}
     # As if nothing could be better than answering the commonest class.
-    poor = {"training": {"recipe": recipe}, "model": {"weights": "poor.weights.h5"}, "eval_counts": {"dark": EVAL}}
-    result, description, notes = train(**poor)
-    alone, _, _ = train(training={})
-    assert result.fallbacks == description["training"]["fallbacks"] == 1
-    assert description["training"]["weights"] is None
-    assert Kind.BELOW_MAJORITY in [finding.kind for finding in result.findings]
-    assert result.transfer["majority"] == 1.0
-    assert result.transfer["scratch"] == max(alone.history["val_accuracy"])
-    assert any("begins anew, from scratch" in note for note in notes)
-    for one, other in zip(result.network.model.get_weights(), alone.network.model.get_weights(), strict=True):
-        assert np.array_equal(one, other)
-
-
-def test_comparing_and_giving_up_survive_being_killed_at_any_point(train, tmp_path):
-    first, _, _ = train(training={"epochs": 1})
-    base = first.network.base
-    keras.Model(base.input, base.output).save_weights(tmp_path / "poor.weights.h5")
-    recipe = {"name": "transfer", "compare_with_scratch": True, "negative_transfer": "fall_back"}
     poor = {"training": {"recipe": recipe}, "model": {"weights": "poor.weights.h5"}, "eval_counts": {"dark": EVAL}}
     poor["store"] = StateStore(str(tmp_path / "state"))
     # In the comparison, in the transfer's second epoch, in the second epoch of the training from scratch.
@@ -172,10 +154,14 @@ def test_comparing_and_giving_up_survive_being_killed_at_any_point(train, tmp_pa
         with pytest.raises(KeyboardInterrupt):
             train(**poor, notes=Notes(killed_in))
     last = Notes()
-    result, _, _ = train(**poor, notes=last)
+    result, description, notes = train(**poor, notes=last)
     assert last.phases == ["scratch"]
+    assert result.fallbacks == description["training"]["fallbacks"] == 1
+    assert description["training"]["weights"] is None
+    assert Kind.BELOW_MAJORITY in [finding.kind for finding in result.findings]
+    assert result.transfer["majority"] == 1.0
+    assert any("begins anew, from scratch" in note for note in notes)
     alone, _, _ = train(training={})
-    assert result.fallbacks == 1
     assert result.transfer["scratch"] == max(alone.history["val_accuracy"])
     for one, other in zip(result.network.model.get_weights(), alone.network.model.get_weights(), strict=True):
         assert np.array_equal(one, other)
