@@ -13,8 +13,6 @@ from darkroom.errors import DataError
 from pipeline.distribution.cluster import local_clusters
 from pipeline.distribution.job import Job
 from pipeline.distribution.processes import WorkerFailedError, WorkerProcesses, run_job
-from pipeline.progress import reporting_to
-from tests.pipeline.distribution.tiny import EPOCHS
 
 ROOT = Path(__file__).resolve().parents[3]
 JOBS = "tests.pipeline.distribution.jobs"
@@ -29,17 +27,6 @@ def tiny(folder, **options):
     return Job(function="tests.pipeline.distribution.tiny.train", argument=argument, threads=1)
 
 
-class Heard:
-    def __init__(self):
-        self.epochs, self.notes = [], []
-
-    def epoch(self, progress):
-        self.epochs.append(progress)
-
-    def note(self, text):
-        self.notes.append(text)
-
-
 def gone(pid):
     try:
         os.kill(pid, 0)
@@ -47,15 +34,6 @@ def gone(pid):
         return True
     # Killed, and waiting for whoever adopts it.
     return " Z " in Path(f"/proc/{pid}/stat").read_text() if Path("/proc").exists() else False
-
-
-@pytest.mark.slow
-def test_progress_is_the_chiefs(tmp_path):
-    heard = Heard()
-    with reporting_to(heard):
-        run_job(tiny(tmp_path), local_clusters(2))
-    assert [progress.epoch for progress in heard.epochs] == list(range(1, EPOCHS + 1))
-    assert heard.epochs[0].metrics["loss"] > 0
 
 
 @pytest.mark.slow
