@@ -107,13 +107,18 @@ def test_a_folder_that_cannot_be_made_is_said_at_the_start(tmp_path):
         pass
 
 
-def test_a_killed_gateway_leaves_whole_records(backend, tmp_path):
+def keeping_process(backend, tmp_path):
+    """`darkroom serve` that keeps every request in `kept`, relative to its configuration."""
     config = tmp_path / "darkroom.yaml"
     config.write_text(
         "model: {name: pets}\n"
         f"serving: {{backends: ['{backend.address}'], prediction_log: {{folder: kept, sample_rate: 1}}}}\n"
     )
-    with ServeProcess(["-c", str(config)], stderr_path=tmp_path / "stderr") as process:
+    return ServeProcess(["-c", str(config)], stderr_path=tmp_path / "stderr")
+
+
+def test_a_killed_gateway_leaves_whole_records(backend, tmp_path):
+    with keeping_process(backend, tmp_path) as process:
         process.wait_until_ready()
         for _ in range(5):
             assert process.predict(RED).status_code == 200
@@ -122,7 +127,6 @@ def test_a_killed_gateway_leaves_whole_records(backend, tmp_path):
         process.process.send_signal(signal.SIGKILL)
         process.process.wait(20)
 
-    # Relative to darkroom.yaml.
     (shard,) = (tmp_path / "kept").iterdir()
     with shard.open("ab") as file:
         file.write(shard.read_bytes()[:100])
@@ -133,12 +137,7 @@ def test_a_killed_gateway_leaves_whole_records(backend, tmp_path):
 
 
 def test_sigterm_flushes_the_log(backend, tmp_path):
-    config = tmp_path / "darkroom.yaml"
-    config.write_text(
-        "model: {name: pets}\n"
-        f"serving: {{backends: ['{backend.address}'], prediction_log: {{folder: kept, sample_rate: 1}}}}\n"
-    )
-    with ServeProcess(["-c", str(config)], stderr_path=tmp_path / "stderr") as process:
+    with keeping_process(backend, tmp_path) as process:
         process.wait_until_ready()
         for _ in range(20):
             process.predict(RED)

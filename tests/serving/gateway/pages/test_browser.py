@@ -2,23 +2,14 @@
 
 import pytest
 
-from tests.serving.gateway.browser import CHROMIUM, Browser
 from tests.serving.gateway.pictures import RED, picture
 from tests.serving.gateway.running import running_gateway
 
 pytest_plugins = ("tests.serving.gateway.fixtures",)
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)")
-
 SHOWN = "!document.getElementById('answer').hidden && document.body.getAttribute('aria-busy') === null"
 BARS = "[...document.querySelectorAll('#bars li')].map(li => li.innerText.replace(/\\s+/g, ' '))"
 READY = "document.getElementById('state').textContent === 'ready'"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with Browser(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
 
 
 @pytest.fixture

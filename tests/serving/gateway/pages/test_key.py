@@ -3,24 +3,15 @@
 import pytest
 
 from serving.gateway.security.principal import Scope
-from tests.serving.gateway.browser import CHROMIUM, Browser
 from tests.serving.gateway.pictures import RED
 from tests.serving.gateway.security.secured import KeyFile, secured_gateway
 
 pytest_plugins = ("tests.serving.gateway.fixtures",)
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)")
-
 READY = "document.getElementById('state').textContent === 'ready'"
 ASKS = "!document.getElementById('access').hidden"
 STATE = "document.getElementById('server').innerText"
 ANSWERED = "!document.getElementById('answer').hidden && document.body.getAttribute('aria-busy') === null"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with Browser(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from serving.gateway.security.principal import Scope
 from serving.gateway.v2 import open_inference_pb2
 from serving.grpc_health import SERVICE_NAME as HEALTH
 from serving.protos import get_model_status_pb2, model_management_pb2, predict_pb2
-from tests.serving.gateway.security.secured import KeyFile, bearer, secured_gateway
+from tests.serving.gateway.security.secured import bearer, secured_gateway
 
 pytest_plugins = ("tests.serving.gateway.fixtures",)
 
@@ -21,18 +21,6 @@ OPEN = {
     "/inference.GRPCInferenceService/ServerReady",
     *(f"/{HEALTH}/{name}" for name in ("Check", "Watch", "List")),
 }
-
-
-@pytest.fixture(scope="module")
-def callers(tmp_path_factory):
-    file = KeyFile(tmp_path_factory.mktemp("keys") / "keys.json")
-    return file, {scope: file.add(f"{scope}-only", scope) for scope in Scope}
-
-
-@pytest.fixture
-def gateway(backend, callers):
-    with secured_gateway(backend.address, callers[0]) as gateway:
-        yield gateway
 
 
 @pytest.fixture

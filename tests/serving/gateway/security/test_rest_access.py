@@ -37,18 +37,6 @@ STATUS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def callers(tmp_path_factory):
-    file = KeyFile(tmp_path_factory.mktemp("keys") / "keys.json")
-    return file, {scope: file.add(f"{scope}-only", scope) for scope in Scope}
-
-
-@pytest.fixture
-def gateway(backend, callers):
-    with secured_gateway(backend.address, callers[0]) as gateway:
-        yield gateway
-
-
 def _routes(gateway):
     return [route for route in gateway.gateway.rest.routes if isinstance(route, Route)]
 
