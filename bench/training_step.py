@@ -23,9 +23,9 @@ from support import step_clock
 from support.results import print_table, write_results
 
 from darkroom.configuration import DarkroomConfig
+from darkroom.task import Task
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.models.network import build_network
-from pipeline.models.task import Task
 from pipeline.training.dataset import LabelForm, evaluation_batches
 from pipeline.training.feeding.feeding import feeding
 from pipeline.training.fit import fit

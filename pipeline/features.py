@@ -9,6 +9,8 @@ CHANNELS = "image/channels"
 SHA256 = "image/key/sha256"
 LABEL = "image/class/label"
 LABEL_TEXT = "image/class/text"
+# A regression's, instead of label and text: one float.
+TARGET = "image/target"
 
 TRAIN_SPLIT = "train"
 EVAL_SPLIT = "eval"

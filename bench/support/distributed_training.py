@@ -13,12 +13,12 @@ import tensorflow as tf
 
 from darkroom.configuration.distribution_section import DistributionSection
 from darkroom.configuration.model_section import ModelSection
+from darkroom.task import Task
 from pipeline.distribution.cluster import cluster_from_environment
 from pipeline.distribution.distributed import distributed
 from pipeline.distribution.replica_training import trained_in_replicas
 from pipeline.distribution.strategy import make_strategy
 from pipeline.models.network import build_network
-from pipeline.models.task import Task
 
 CLASSES = 10
 

@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 
 from darkroom.configuration import DarkroomConfig
+from darkroom.task import Task
 from pipeline.models.network import build_network
-from pipeline.models.task import Task
 from pipeline.training.augmentation.augmenter import Augmenter
 from pipeline.training.dataset import LabelForm, steps_per_epoch, training_batches
 from pipeline.training.feeding.decoding import decode, untuned

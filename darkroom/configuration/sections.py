@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from darkroom.configuration.section import Section
+from darkroom.task import Task
 from preprocessing.images import ImageLimits
 
 
@@ -35,6 +36,16 @@ class DataSection(Section):
         description="A folder with one folder of images for each class. Relative to darkroom.yaml, or absolute, or "
         "anything TensorFlow's file system opens (`gs://`, `s3://` where its plug-in is installed).",
     )
+    task: Task = Field(
+        default=Task.MULTICLASS,
+        description="What is predicted: `multiclass` (one of several classes), `binary` (one of two, of which "
+        "`positive` is the one to be found) or `regression` (a number).",
+    )
+    positive: str | None = Field(
+        default=None,
+        description="Binary only: the class that is looked for. It gets id 1; probabilities, precision, recall, ROC "
+        "curves and costs are about it.",
+    )
     classes: tuple[str, ...] | None = Field(
         default=None,
         description="Class names in the order of their ids. Without it, the folders' names in alphabetical order. "
@@ -53,6 +64,24 @@ class DataSection(Section):
                 raise ValueError(f"classes lists {', '.join(twice)} more than once")
             if len(self.classes) < 2:
                 raise ValueError("classes needs at least two names")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> Self:
+        if self.task is not Task.BINARY and self.positive is not None:
+            raise ValueError(f"positive is for task: binary, but task is {self.task}")
+        if self.task is Task.REGRESSION:
+            if self.classes is not None:
+                raise ValueError("a regression has no classes; leave classes out, or set task: multiclass")
+            return self
+        if self.task is Task.BINARY:
+            if self.positive is None:
+                raise ValueError("task: binary needs positive, the name of the class that is looked for")
+            if self.classes is not None and (len(self.classes) != 2 or self.positive not in self.classes):
+                raise ValueError(
+                    f"task: binary needs classes to be two names with {self.positive!r} among them, got "
+                    f"{', '.join(map(repr, self.classes))}"
+                )
         return self
 
 

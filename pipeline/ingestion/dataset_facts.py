@@ -8,7 +8,27 @@ from typing import Self
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict
 
+from darkroom.task import Task
+
 _FILE = "dataset.json"
+
+
+class TargetFacts(BaseModel):
+    """The targets of one split of a regression.
+
+    Attributes:
+        count: how many images there are.
+        mean, deviation: of the targets; the deviation is the population's (divided by the count).
+        minimum, maximum: of the targets.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    count: int
+    mean: float
+    deviation: float
+    minimum: float
+    maximum: float
 
 
 class DatasetFacts(BaseModel):
@@ -16,8 +36,11 @@ class DatasetFacts(BaseModel):
 
     Attributes:
         source: where the images came from.
-        labels: class names in id order.
-        counts: `{split: {class name: images}}`.
+        task: what the labels are: classes, or numbers.
+        labels: class names in id order; of a binary task the negative class and then the positive one; none of a
+            regression.
+        counts: `{split: {class name: images}}`; empty for a regression.
+        targets: of a regression, by split; a split without images is not there.
         quarantined: how many files were put aside.
         notes: what people should know about the set, one sentence each.
     """
@@ -25,13 +48,17 @@ class DatasetFacts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
+    task: Task = Task.MULTICLASS
     labels: tuple[str, ...]
     counts: dict[str, dict[str, int]]
+    targets: dict[str, TargetFacts] = {}
     quarantined: int
     notes: tuple[str, ...] = ()
 
     def split_size(self, split: str) -> int:
         """How many images a split has."""
+        if self.task is Task.REGRESSION:
+            return self.targets[split].count if split in self.targets else 0
         return sum(self.counts.get(split, {}).values())
 
     def write(self, uri: str) -> None:

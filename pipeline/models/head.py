@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from darkroom.configuration.model_section import ModelSection
+from darkroom.task import Task
 from pipeline.models.base import has_relu
-from pipeline.models.task import Task
 from pipeline.models.zoo import SMALL_CNN
 
 _ANY_RATE = 0.5

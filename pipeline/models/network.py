@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import keras
 
 from darkroom.configuration.model_section import ModelSection
+from darkroom.task import Task
 from pipeline.models.base import BASE, build_base
 from pipeline.models.groups import LayerGroup, convolutional_groups
 from pipeline.models.head import add_head
-from pipeline.models.task import Task
 from pipeline.models.zoo import architecture
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from darkroom.errors import ConfigurationError
-from pipeline.models.task import Task
+from darkroom.task import Task
 
 SOFTMAX = "softmax"
 SIGMOID = "sigmoid"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import keras
 
+from darkroom.task import Task
 from pipeline.models.output_check import LINEAR, SIGMOID, SOFTMAX, output_activation
-from pipeline.models.task import Task
 
 
 def predictor(model: keras.Model, task: Task) -> keras.Model:

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from darkroom.task import Task
 from pipeline import features
-from pipeline.models.task import Task
 from pipeline.training.split_files import SplitFiles
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.images import ImageLimits, inspect_image

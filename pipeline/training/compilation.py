@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 
 from darkroom.errors import ConfigurationError
+from darkroom.task import Task
 from pipeline.models.network import Network, build_network, network_of
 from pipeline.models.output_check import check_loss, check_model
-from pipeline.models.task import Task
 from pipeline.models.weights import load_weights
 from pipeline.training.losses import build_loss
 from pipeline.training.metrics.of_training import training_metrics

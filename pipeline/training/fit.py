@@ -9,11 +9,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from darkroom.task import Task
 from pipeline.distribution.precision import compute_in_float32
 from pipeline.distribution.strategy import make_strategy
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.models.network import Network
-from pipeline.models.task import Task
 from pipeline.progress import reporter
 from pipeline.training.feeding.choice import Choice
 from pipeline.training.feeding.feeding import feeding

@@ -10,8 +10,8 @@ import keras
 
 from darkroom.configuration.training_section import TrainingSection
 from darkroom.errors import ConfigurationError
+from darkroom.task import Task
 from pipeline.models.output_check import LINEAR, loss_kind, output_activation
-from pipeline.models.task import Task
 
 ClassWeights = Literal["balanced"] | Mapping[str, float] | None
 

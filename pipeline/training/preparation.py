@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from darkroom.configuration.training_section import TrainingSection
 from darkroom.errors import ConfigurationError
+from darkroom.task import Task
 from pipeline.distribution.batch_norm import synchronize_batch_norm
 from pipeline.distribution.precision import precision
 from pipeline.distribution.shares import place_of
 from pipeline.features import TRAIN_SPLIT
 from pipeline.ingestion.dataset_facts import DatasetFacts
-from pipeline.models.task import Task
 from pipeline.training.augmentation.augmenter import Augmenter
 from pipeline.training.batches import Batches
 from pipeline.training.callbacks import own_callbacks

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import keras
 
 from darkroom.errors import TrainingPausedError
+from darkroom.task import Task
 from pipeline.distribution.learning_rate_scaling import scaled_learning_rate
 from pipeline.distribution.shares import ALONE
-from pipeline.models.task import Task
 from pipeline.progress import reporter
 from pipeline.training.callbacks import EvaluateMovingAverage, ReportEpochs, StopAtStep
 from pipeline.training.compilation import compile_network

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from darkroom.task import Task
 from pipeline.distribution.distributed import distributed
 from pipeline.distribution.replica_training import trained_in_replicas
 from pipeline.features import EVAL_SPLIT
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.models.network import Network
-from pipeline.models.task import Task
 from pipeline.training.batches import Batches
 from pipeline.training.metrics.of_training import outcomes_of
 from pipeline.training.metrics.outcomes import Outcomes

@@ -8,9 +8,9 @@ import keras
 
 from darkroom.configuration.metrics_section import EVAL_PREFIX, LOSS
 from darkroom.configuration.training_section import TrainingSection
+from darkroom.task import Task
 from pipeline.models.output_check import LINEAR, output_activation
 from pipeline.models.own_code import OwnCode
-from pipeline.models.task import Task
 from pipeline.training.metrics.outcomes import Outcomes
 from pipeline.training.metrics.registry import Measured, make_metrics
 

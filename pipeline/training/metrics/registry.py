@@ -9,8 +9,8 @@ import keras
 
 from darkroom.configuration.metrics_section import EVAL_PREFIX, LOSS, OWN_METRIC, MetricOptionsSection, top_k
 from darkroom.errors import ConfigurationError
+from darkroom.task import Task
 from pipeline.models.own_code import OwnCode
-from pipeline.models.task import Task
 from pipeline.training.metrics import confusion
 from pipeline.training.metrics import image_means as means
 from pipeline.training.metrics.confusion import ConfusionScore

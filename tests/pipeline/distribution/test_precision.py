@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from darkroom.configuration import DarkroomConfig
 from darkroom.configuration.model_section import ModelSection
+from darkroom.task import Task
 from pipeline.distribution.precision import compute_in_float32, precision
 from pipeline.models.network import build_network
 from pipeline.models.predictor import predictor
-from pipeline.models.task import Task
 from pipeline.training.description import model_description
 from pipeline.training.fit import fit
 from pipeline.training.options import TrainerOptions

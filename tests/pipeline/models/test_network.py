@@ -3,8 +3,8 @@ import pytest
 
 from darkroom.configuration.model_section import ModelSection
 from darkroom.errors import ConfigurationError
+from darkroom.task import Task
 from pipeline.models.network import build_network, network_of
-from pipeline.models.task import Task
 
 
 def build_classifier(section, shape, n_classes):

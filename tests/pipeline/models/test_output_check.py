@@ -2,8 +2,8 @@ import keras
 import pytest
 
 from darkroom.errors import ConfigurationError
+from darkroom.task import Task
 from pipeline.models.output_check import check_loss, check_model
-from pipeline.models.task import Task
 
 SHAPE = (8, 8, 3)
 

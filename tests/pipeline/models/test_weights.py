@@ -9,11 +9,11 @@ import pytest
 from darkroom.configuration import DarkroomConfig
 from darkroom.configuration.model_section import ModelSection
 from darkroom.errors import ConfigurationError
+from darkroom.task import Task
 from pipeline.models.base import build_base, keras_application
 from pipeline.models.domain import Domain, save_domain
 from pipeline.models.network import build_network
 from pipeline.models.predictor import save_network
-from pipeline.models.task import Task
 from pipeline.models.weights import copy_weights, load_weights
 from pipeline.models.weights_source import WeightsSource, find_weights
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.models.task import Task
+from darkroom.task import Task
 from pipeline.training import baseline
 from pipeline.training.baseline import measure_baseline
 from preprocessing.graph import PreprocessingGraph

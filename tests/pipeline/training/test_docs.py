@@ -8,9 +8,9 @@ import tensorflow as tf
 import yaml
 
 from darkroom.configuration import DarkroomConfig
+from darkroom.task import Task
 from pipeline.models.output_check import check_loss, check_model
 from pipeline.models.own_code import HOOKS, find_own_code
-from pipeline.models.task import Task
 from pipeline.training.augmentation.own_hooks import OwnHooks
 
 PAGE = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@ import pytest
 
 from darkroom.configuration.training_section import TrainingSection
 from darkroom.errors import ConfigurationError
-from pipeline.models.task import Task
+from darkroom.task import Task
 from pipeline.training.losses import build_loss, class_weight_vector, wants_one_hot
 
 

@@ -8,7 +8,7 @@ from sklearn import metrics as sk
 
 from darkroom.configuration.metrics_section import METRIC_NAMES, MetricOptionsSection
 from darkroom.errors import ConfigurationError
-from pipeline.models.task import Task
+from darkroom.task import Task
 from pipeline.training.metrics.outcomes import Outcomes
 from pipeline.training.metrics.registry import Measured, greater_is_better, make_metrics, metric_kind
 

@@ -20,7 +20,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 from darkroom.configuration.metrics_section import MetricOptionsSection
-from pipeline.models.task import Task
+from darkroom.task import Task
 from pipeline.training.metrics.outcomes import Outcomes
 from pipeline.training.metrics.registry import REGISTRY, Measured, make_metrics
 

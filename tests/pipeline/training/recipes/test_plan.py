@@ -8,8 +8,8 @@ from darkroom.configuration.model_section import ModelSection
 from darkroom.configuration.recipe_section import RecipeSection
 from darkroom.configuration.training_section import TrainingSection
 from darkroom.errors import ConfigurationError
+from darkroom.task import Task
 from pipeline.models.network import build_network, network_of
-from pipeline.models.task import Task
 from pipeline.training.recipes.freezing import Freezing
 from pipeline.training.recipes.plan import default_patience, plan
 
