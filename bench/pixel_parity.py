@@ -31,8 +31,9 @@ from darkroom.configuration import load_configuration
 from darkroom.configuration.training_section import TrainingSection
 from pipeline import features
 from pipeline.pusher.repository import versions
-from pipeline.training.dataset import LabelForm, evaluation_batches
+from pipeline.training.dataset import evaluation_batches
 from pipeline.training.feeding.feeding import feeding
+from pipeline.training.label_form import LabelForm
 from pipeline.training.split_files import SplitFiles
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.saved import parse_description

@@ -26,9 +26,10 @@ from darkroom.configuration import DarkroomConfig
 from darkroom.task import Task
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.models.network import build_network
-from pipeline.training.dataset import LabelForm, evaluation_batches
+from pipeline.training.dataset import evaluation_batches
 from pipeline.training.feeding.feeding import feeding
 from pipeline.training.fit import fit
+from pipeline.training.label_form import LabelForm
 from pipeline.training.options import TrainerOptions
 from pipeline.training.split_files import SplitFiles
 from pipeline.training.state.store import StateStore

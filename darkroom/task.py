@@ -22,6 +22,11 @@ class Task(StrEnum):
         """Name of the output layer that Darkroom builds."""
         return "value" if self is Task.REGRESSION else "probabilities"
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether labels are class ids rather than numbers."""
+        return self is not Task.REGRESSION
+
     def units(self, n_classes: int) -> int:
         """Width of the output layer that Darkroom builds."""
         return n_classes if self is Task.MULTICLASS else 1

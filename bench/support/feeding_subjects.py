@@ -12,9 +12,10 @@ from darkroom.configuration import DarkroomConfig
 from darkroom.task import Task
 from pipeline.models.network import build_network
 from pipeline.training.augmentation.augmenter import Augmenter
-from pipeline.training.dataset import LabelForm, steps_per_epoch, training_batches
+from pipeline.training.dataset import steps_per_epoch, training_batches
 from pipeline.training.feeding.decoding import decode, untuned
 from pipeline.training.feeding.feeding import feeding
+from pipeline.training.label_form import LabelForm
 from pipeline.training.split_files import SplitFiles
 from preprocessing.graph import PreprocessingGraph
 from support.made_photos import CLASSES
@@ -67,7 +68,7 @@ class Subject:
         config = DarkroomConfig.model_validate(self._document | {"training": training})
         graph, model = PreprocessingGraph(config.preprocessing), self._model(config)
         per_epoch = steps_per_epoch(self._train.size, config.training)
-        augmenter = Augmenter(config.training.augmentation, graph, CLASSES, None)
+        augmenter = Augmenter(config.training.augmentation, graph, None)
         waited: list[float] = []
         taken: list[float] = []
         first = 0.0

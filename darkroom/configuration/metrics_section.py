@@ -30,6 +30,10 @@ METRIC_NAMES = (*CLASSIFICATION_METRICS, *BINARY_METRICS, *REGRESSION_METRICS, O
 
 LOSS = "loss"
 
+# What rules watch in a classification, and in a regression, where nothing else is configured.
+WATCHED_ACCURACY = "val_accuracy"
+WATCHED_LOSS = "val_loss"
+
 # Keras's prefix of what is measured on the eval split.
 EVAL_PREFIX = "val_"
 

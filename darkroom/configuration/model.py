@@ -17,6 +17,7 @@ from darkroom.configuration.sections import (
     PipelineSection,
     PushSection,
 )
+from darkroom.configuration.task_rules import check_task, watch_what_the_task_has
 from darkroom.configuration.training_section import TrainingSection
 from darkroom.configuration.tuning_section import TuningSection
 from darkroom.errors import ConfigurationError
@@ -44,6 +45,12 @@ class DarkroomConfig(Section):
     serving: GatewaySettings = Field(default_factory=GatewaySettings, description="The gateway.")
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> Self:
+        watch_what_the_task_has(self.data.task, self.training, self.tuning)
+        check_task(self.data.task, self.training, self.tuning)
+        return self
 
     @model_validator(mode="after")
     def _can_be_tuned(self) -> Self:

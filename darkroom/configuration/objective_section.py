@@ -6,14 +6,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from darkroom.configuration.metrics_section import WatchedName
+from darkroom.configuration.metrics_section import WATCHED_ACCURACY, WatchedName
 from darkroom.configuration.section import Section
 
 
 class ObjectiveSection(Section):
     """Ends the whole training, with all phases that would follow."""
 
-    metric: WatchedName = Field(default="val_accuracy", description="What `reach` is about.")
+    metric: WatchedName = Field(
+        default=WATCHED_ACCURACY,
+        description="What `reach` is about; in a regression `val_loss` where nothing else is given.",
+    )
     reach: float | None = Field(
         default=None,
         description="Training ends after the epoch in which the metric is as good as this, with that epoch's weights.",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from darkroom.configuration.metrics_section import WatchedName
+from darkroom.configuration.metrics_section import WATCHED_ACCURACY, WatchedName
 from darkroom.configuration.section import Section
 
 RecipeName = Literal["scratch", "transfer", "fine_tune", "progressive", "warm_start", "domain_init"]
@@ -53,7 +53,9 @@ class RecipeSection(Section):
     all_epochs: Epochs = Field(default=100, description="Of `fine_tune`: most epochs in which all layers learn.")
     all_learning_rate: Rate = Field(default=0.0003, description="Once layers of the base learn.")
     metric: WatchedName = Field(
-        default="val_accuracy", description="Of `fine_tune`: what decides about learning rate, end and best epoch."
+        default=WATCHED_ACCURACY,
+        description="Of `fine_tune`: what decides about learning rate, end and best epoch; in a regression `val_loss` "
+        "where nothing else is given.",
     )
     patience: Annotated[int, Field(ge=1)] | None = Field(
         default=None,

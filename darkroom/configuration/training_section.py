@@ -65,7 +65,7 @@ class TrainingSection(Section):
     metrics: tuple[MetricName, ...] = Field(
         default=(),
         description="What is measured on both splits in each epoch, besides the loss, the accuracy (or the mean "
-        "absolute error of a regression) and whatever a rule watches; docs/training.md lists the names.",
+        "absolute error and R² of a regression) and whatever a rule watches; docs/training.md lists the names.",
     )
     metric_options: MetricOptionsSection = Field(
         default_factory=MetricOptionsSection, description="What some metrics need to know."

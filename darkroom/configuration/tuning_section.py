@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
-from darkroom.configuration.metrics_section import WatchedName
+from darkroom.configuration.metrics_section import WATCHED_ACCURACY, WatchedName
 from darkroom.configuration.section import Section
 
 SWEEP = "learning_rate_sweep"
@@ -103,7 +103,9 @@ class TuningSection(Section):
         "The default searches learning rate, batch size and dropout.",
     )
     objective: WatchedName = Field(
-        default="val_accuracy", description="Which trial is the best: the one with the best epoch by this metric."
+        default=WATCHED_ACCURACY,
+        description="Which trial is the best: the one with the best epoch by this metric; in a regression `val_loss` "
+        "where nothing else is given.",
     )
     trials: Annotated[int, Field(ge=1)] | None = Field(
         default=None,

@@ -9,7 +9,9 @@ from darkroom.configuration.sections import EvaluationSection
 from pipeline import features
 
 EVALUATE_SIGNATURE = "evaluate"
-PREDICTION_KEY = "probabilities"
+# The outputs of that signature.
+PROBABILITIES = "probabilities"
+VALUE = "value"
 ACCURACY = "sparse_categorical_accuracy"
 
 # TFMA's metrics are float32, in which 18 of 20 is a little less than 0.9. A value that equals its bound shall pass.
@@ -45,7 +47,7 @@ def eval_config(evaluation: EvaluationSection) -> config_pb2.EvalConfig:
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
-                signature_name=EVALUATE_SIGNATURE, label_key=features.LABEL, prediction_key=PREDICTION_KEY
+                signature_name=EVALUATE_SIGNATURE, label_key=features.LABEL, prediction_key=PROBABILITIES
             )
         ],
         slicing_specs=[overall, config_pb2.SlicingSpec(feature_keys=[features.LABEL_TEXT])],

@@ -9,12 +9,13 @@ import keras
 from darkroom.configuration.model_section import ModelSection
 from darkroom.task import Task
 from pipeline.models.base import has_relu
+from pipeline.models.target_scale import STANDARDIZED, TargetScale
 from pipeline.models.zoo import SMALL_CNN
 
 _ANY_RATE = 0.5
 
 
-def add_head(features: Any, section: ModelSection, task: Task, n_classes: int) -> Any:
+def add_head(features: Any, section: ModelSection, task: Task, n_classes: int, scale: TargetScale | None = None) -> Any:
     """Pooling, the small CNN's dense layer, dropout, output.
 
     Args:
@@ -22,6 +23,7 @@ def add_head(features: Any, section: ModelSection, task: Task, n_classes: int) -
         section: pooling, dropout and the rest.
         task: decides width and activation of the output.
         n_classes: how many classes there are.
+        scale: of a regression's targets.
 
     Returns:
         `[N, units] float32`, under any precision policy.
@@ -46,6 +48,10 @@ def add_head(features: Any, section: ModelSection, task: Task, n_classes: int) -
     dropout = keras.layers.Dropout(section.dropout or _ANY_RATE, name="head_dropout")
     dropout.rate = section.dropout
     x = dropout(x)
+    if task is Task.REGRESSION:
+        scale = scale or TargetScale()
+        x = keras.layers.Dense(1, dtype="float32", name=STANDARDIZED)(x)
+        return keras.layers.Rescaling(scale.deviation, scale.mean, dtype="float32", name=task.output_name)(x)
     return keras.layers.Dense(
         task.units(n_classes), activation=task.activation, dtype="float32", name=task.output_name
     )(x)

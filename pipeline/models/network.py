@@ -11,6 +11,7 @@ from darkroom.task import Task
 from pipeline.models.base import BASE, build_base
 from pipeline.models.groups import LayerGroup, convolutional_groups
 from pipeline.models.head import add_head
+from pipeline.models.target_scale import TargetScale
 from pipeline.models.zoo import architecture
 
 
@@ -35,15 +36,28 @@ class Network:
         return tuple(layer for layer in self.model.layers if layer is not self.base)
 
 
-def build_network(section: ModelSection, pixel_shape: tuple[int, int, int], task: Task, n_classes: int) -> Network:
+def build_network(
+    section: ModelSection,
+    pixel_shape: tuple[int, int, int],
+    task: Task,
+    n_classes: int,
+    scale: TargetScale | None = None,
+) -> Network:
     """The configured network, its weights drawn at random.
+
+    Args:
+        section: architecture and head.
+        pixel_shape: `(H, W, C)` of the preprocessed images.
+        task: decides about the output.
+        n_classes: how many classes there are; a regression has none.
+        scale: of a regression's targets.
 
     Raises:
         ConfigurationError: no such architecture, or it does not take images of this shape.
     """
     base = build_base(section, pixel_shape)
     pixels = keras.Input(pixel_shape, name="pixels")
-    prediction = add_head(base(pixels), section, task, n_classes)
+    prediction = add_head(base(pixels), section, task, n_classes, scale)
     model = keras.Model(pixels, prediction, name=section.architecture.lower())
     return Network(model, base, convolutional_groups(base, architecture(section.architecture)))
 

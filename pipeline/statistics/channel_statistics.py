@@ -27,11 +27,10 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     features that are the same for every example; `read_channel_statistics` takes them from one.
     """
     spec = PreprocessingSpec.model_validate_json(custom_config[SPEC_KEY])
-    label = tf.reshape(_dense(inputs[features.LABEL]), [-1])
-    batch = tf.shape(label)[0]
-    outputs = {_COUNT: _for_each(tft.sum(tf.ones_like(label)), batch)}
+    image_bytes = tf.reshape(_dense(inputs[features.ENCODED]), [-1])
+    batch = tf.shape(image_bytes)[0]
+    outputs = {_COUNT: _for_each(tft.sum(tf.ones([batch], tf.int64)), batch)}
     if spec.needs_statistics:
-        image_bytes = tf.reshape(_dense(inputs[features.ENCODED]), [-1])
         totals = _totals_function(spec)(image_bytes)
         outputs[_SUMS] = _for_each(tft.sum(totals[:, 0, :], reduce_instance_dims=False), batch)
         outputs[_SQUARES] = _for_each(tft.sum(totals[:, 1, :], reduce_instance_dims=False), batch)

@@ -33,14 +33,14 @@ def measure_baseline(
 
     Args:
         graph: the run's preprocessing.
-        network: as it is exported, `[N, H, W, C]` to probabilities `[N, K]`, or `[N, 1]` for a binary task or a
-            regression, whose predictions are not counted.
+        network: as it is exported, `[N, H, W, C]` to probabilities `[N, K]`, or to a regression's values, which are not
+            counted.
         task: what is predicted.
         labels: class names in id order.
         evaluation: the split; at most `MAX_IMAGES` of it are looked at.
     """
     population = Population()
-    is_classifier = task is not Task.REGRESSION
+    is_classifier = task.has_classes
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def predict(image_bytes: tf.Tensor) -> tf.Tensor:
@@ -54,8 +54,7 @@ def measure_baseline(
             if facts is not None:
                 population.add_pixels(facts)
         if is_classifier:
-            for row in predict(tf.constant(images)).numpy():
-                probabilities = row if len(row) > 1 else np.stack([1 - row[0], row[0]])
+            for probabilities in predict(tf.constant(images)).numpy():
                 best = int(np.argmax(probabilities))
                 population.add_prediction(labels[best], float(probabilities[best]))
     return population.as_json()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import keras
 
 from darkroom.errors import ConfigurationError
-from darkroom.task import Task
+from pipeline.features import TRAIN_SPLIT
+from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.models.network import Network, build_network, network_of
 from pipeline.models.output_check import check_loss, check_model
+from pipeline.models.target_scale import TargetScale
 from pipeline.models.weights import load_weights
 from pipeline.training.losses import build_loss
 from pipeline.training.metrics.of_training import training_metrics
@@ -15,16 +17,18 @@ from pipeline.training.optimizers import build_optimizer
 from pipeline.training.options import TrainerOptions
 
 
-def make_network(options: TrainerOptions, task: Task, n_classes: int) -> Network:
-    """The network with its starting weights, checked against the task.
+def make_network(options: TrainerOptions, facts: DatasetFacts) -> Network:
+    """The network with its starting weights, checked against the data set's task.
 
     Raises:
         ConfigurationError: it does not take these images, does not fit the task, or the weights do not fit it.
     """
-    shape = options.preprocessing.pixel_shape
+    shape, task = options.preprocessing.pixel_shape, facts.task
+    # What the user's `build_model` is told of a regression is the width of its last layer.
+    n_classes = len(facts.labels) if task.has_classes else 1
     build = options.own_code.hook("build_model") if options.own_code else None
     if build is None:
-        network, maker = build_network(options.model, shape, task, n_classes), "Darkroom"
+        network, maker = build_network(options.model, shape, task, n_classes, target_scale(facts)), "Darkroom"
     else:
         maker = f"{options.own_code.module}.build_model" if options.own_code else ""
         built = build({"main": shape}, n_classes)
@@ -44,10 +48,10 @@ def make_network(options: TrainerOptions, task: Task, n_classes: int) -> Network
 def compile_network(
     network: Network,
     options: TrainerOptions,
-    task: Task,
+    facts: DatasetFacts,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
 ) -> None:
-    """Gives the network its optimizer, loss and metrics, by configuration or by the user's `compile_model`.
+    """Gives the network its optimizer, its loss and metrics for these data, by configuration or by `compile_model`.
 
     Raises:
         ConfigurationError: the loss does not fit the task and the last layer, or a metric the task.
@@ -57,8 +61,8 @@ def compile_network(
     if hook is None:
         model.compile(
             optimizer=build_optimizer(options.training.optimizer, learning_rate),
-            loss=build_loss(task, options.training, model),
-            metrics=training_metrics(task, options.training, model, options.own_code),
+            loss=build_loss(facts.task, options.training, model, target_scale(facts)),
+            metrics=training_metrics(facts.task, options.training, model, options.own_code),
             jit_compile="auto" if options.training.jit_compile is None else options.training.jit_compile,
         )
         return
@@ -71,4 +75,12 @@ def compile_network(
     returned = hook(model)
     if returned is not None and returned is not model:
         raise ConfigurationError(f"{maker} must compile the model it is given and return it, or return nothing")
-    check_loss(model, task, maker)
+    check_loss(model, facts.task, maker)
+
+
+def target_scale(facts: DatasetFacts) -> TargetScale | None:
+    """Of a regression's training split; None for classes."""
+    found = facts.targets.get(TRAIN_SPLIT)
+    if found is None:
+        return None
+    return TargetScale(found.mean, found.deviation or 1.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import tensorflow as tf
 
@@ -13,31 +12,8 @@ from pipeline.training.augmentation.augmenter import Augmenter
 from pipeline.training.feeding.decoding import map_in_order, untuned
 from pipeline.training.feeding.feeding import Feeding
 from pipeline.training.feeding.order import seed_at
+from pipeline.training.label_form import LabelForm
 from preprocessing.scaling import scale
-
-
-@dataclass(frozen=True, slots=True)
-class LabelForm:
-    """How labels reach the loss.
-
-    Attributes:
-        n_classes: how many classes there are.
-        one_hot: `[N, K]` float32 rather than `[N]` int64.
-        weights: how much an image of each class counts; with them, batches have sample weights as a third part.
-    """
-
-    n_classes: int
-    one_hot: bool = False
-    weights: tuple[float, ...] | None = None
-
-    def encode(self, labels: tf.Tensor) -> tf.Tensor:
-        """Class ids `[N]` in the form that the loss takes."""
-        return tf.one_hot(labels, self.n_classes) if self.one_hot else labels
-
-    def weigh(self, labels: tf.Tensor) -> tf.Tensor:
-        """Sample weights `[N]`; a mixed image counts as its labels do, in their shares."""
-        weights = tf.constant(self.weights, tf.float32)
-        return tf.linalg.matvec(labels, weights) if self.one_hot else tf.gather(weights, labels)
 
 
 def steps_per_epoch(size: int, section: TrainingSection) -> int:
@@ -77,7 +53,7 @@ def training_batches(
 
     def finished(number: tf.Tensor, part: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, ...]:
         seed = seed_at(section.seed, number // per_epoch, *place.position(number % per_epoch))
-        pixels, encoded = augmenter(*part, seed, one_hot=form.one_hot)
+        pixels, encoded = augmenter(*part, seed, form.encode)
         return (pixels, encoded) if form.weights is None else (pixels, encoded, form.weigh(encoded))
 
     numbered = parts.enumerate(first_epoch * per_epoch + first_step * place.local_replicas)

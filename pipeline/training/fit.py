@@ -17,7 +17,7 @@ from pipeline.models.network import Network
 from pipeline.progress import reporter
 from pipeline.training.feeding.choice import Choice
 from pipeline.training.feeding.feeding import feeding
-from pipeline.training.from_scratch import fallback_store, from_scratch, scratch_accuracy
+from pipeline.training.from_scratch import fallback_store, from_scratch, reached_from_scratch
 from pipeline.training.options import TrainerOptions
 from pipeline.training.preparation import Material
 from pipeline.training.recipes.phase import Phase
@@ -50,7 +50,7 @@ class FitResult:
         replicas: how many devices trained in sync.
         findings: of the diagnosis.
         ended: why the objective ended it; None if it did not.
-        transfer: the first epochs' best eval accuracy and what it was compared with.
+        transfer: what the first epochs reached at best, by which metric, and what it was compared with.
         fallbacks: how often training began anew, from scratch: 0 or 1.
         feeding: how the examples came to the network.
         seconds: duration of fitting, earlier sessions included.
@@ -66,7 +66,7 @@ class FitResult:
     seconds: float
     findings: tuple[Finding, ...] = ()
     ended: str | None = None
-    transfer: dict[str, float | None] = field(default_factory=dict)
+    transfer: dict[str, str | float | None] = field(default_factory=dict)
     fallbacks: int = 0
     feeding: Choice | None = None
 
@@ -125,7 +125,7 @@ def fit(
 
 def _fit(options: TrainerOptions, material: Material, store: StateStore | None, pause_after: int | None) -> FitResult:
     """Trains; again, from scratch, where that is better."""
-    subject, phases = material.prepare(options, scratch_accuracy(material, options, store))
+    subject, phases = material.prepare(options, reached_from_scratch(material, options, store))
     session = _run(subject, phases, store, pause_after)
     transfer, findings, seconds = session.transfer, session.diagnose.findings, session.clock.seconds()
     if transfer.falls_back:
@@ -147,7 +147,12 @@ def _fit(options: TrainerOptions, material: Material, store: StateStore | None, 
         seconds=seconds,
         findings=tuple(findings),
         ended=session.objective.ended,
-        transfer={"reached": transfer.reached, "majority": transfer.majority, "scratch": transfer.scratch},
+        transfer={
+            "metric": transfer.trivial.metric,
+            "reached": transfer.reached,
+            "trivial": transfer.trivial.value,
+            "scratch": transfer.scratch,
+        },
         fallbacks=int(transfer.falls_back),
         feeding=material.feeding.choice,
     )

@@ -13,6 +13,7 @@ from pipeline.training.session import Session
 from pipeline.training.state.saver import read_state
 from pipeline.training.state.store import StateStore
 from pipeline.training.watching.transfer_check import FIRST_EPOCHS, TransferCheck
+from pipeline.training.watching.trivial import trivial
 
 _COMPARISON = "comparison"
 
@@ -28,8 +29,8 @@ def fallback_store(store: StateStore) -> StateStore:
     return dataclasses.replace(store, folder=f"{store.folder}-scratch")
 
 
-def scratch_accuracy(material: Material, options: TrainerOptions, store: StateStore | None) -> float | None:
-    """The best eval accuracy of the first epochs from scratch, on the same budget; None where nobody asks for it.
+def reached_from_scratch(material: Material, options: TrainerOptions, store: StateStore | None) -> float | None:
+    """The best that the first epochs from scratch reach, on the same budget; None where nobody asks for it.
 
     A session that goes on finds it in the state.
     """
@@ -44,7 +45,7 @@ def scratch_accuracy(material: Material, options: TrainerOptions, store: StateSt
     reporter().note(f"Training {subject.options.training.epochs} epochs from scratch, to see whether weights help.")
     session = Session(subject, None)
     session.run(tuple(dataclasses.replace(phase, name=_COMPARISON) for phase in phases))
-    return max(session.history.values.get("val_accuracy", ()), default=None)
+    return max(session.history.values.get(trivial(subject.facts).metric, ()), default=None)
 
 
 def _first_epochs(material: Material, options: TrainerOptions) -> TrainerOptions:

@@ -12,6 +12,7 @@ import tensorflow_transform as tft
 from pipeline.features import EVAL_SPLIT, TRAIN_SPLIT
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.statistics.channel_statistics import read_channel_statistics
+from pipeline.training.label_feature import label_feature
 from pipeline.training.split_files import SplitFiles
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.spec import PreprocessingSpec
@@ -41,8 +42,9 @@ class TrainingInputs:
             spec: of the preprocessing.
         """
         facts = DatasetFacts.read(_examples_uri(arguments["train_files"][0]))
-        train = SplitFiles(tuple(arguments["train_files"]), facts.split_size(TRAIN_SPLIT))
-        evaluation = SplitFiles(tuple(arguments["eval_files"]), facts.split_size(EVAL_SPLIT))
+        label = label_feature(facts.task)
+        train = SplitFiles(tuple(arguments["train_files"]), facts.split_size(TRAIN_SPLIT), label)
+        evaluation = SplitFiles(tuple(arguments["eval_files"]), facts.split_size(EVAL_SPLIT), label)
         sample = next(iter(train.records().take(1))).numpy()
         transformed = tft.TFTransformOutput(arguments["transform_output"])
         statistics = read_channel_statistics(transformed, spec, sample)

@@ -12,18 +12,39 @@ from darkroom.configuration.training_section import TrainingSection
 from darkroom.errors import ConfigurationError
 from darkroom.task import Task
 from pipeline.models.output_check import LINEAR, loss_kind, output_activation
+from pipeline.models.target_scale import TargetScale
+from pipeline.training.label_form import Encoding
 
 ClassWeights = Literal["balanced"] | Mapping[str, float] | None
 
 _ONE_HOT_LOSSES = ("categorical_crossentropy", "categorical_focal_crossentropy")
 
 
-def build_loss(task: Task, section: TrainingSection, model: keras.Model) -> keras.losses.Loss:
-    """The loss that fits the task, the last layer and the configuration."""
+@keras.saving.register_keras_serializable("darkroom")
+class StandardizedSquaredError(keras.losses.Loss):
+    """Squared errors in deviations of the targets: 1 is what always answering their mean gives, in any unit."""
+
+    def __init__(self, deviation: float, name: str = "standardized_squared_error", **options: Any) -> None:
+        super().__init__(name=name, **options)
+        self.deviation = deviation
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """`[N, 1]` targets and predictions to `[N]`."""
+        return keras.losses.mean_squared_error(y_true / self.deviation, y_pred / self.deviation)
+
+    def get_config(self) -> dict[str, Any]:
+        """For saving."""
+        return super().get_config() | {"deviation": self.deviation}
+
+
+def build_loss(
+    task: Task, section: TrainingSection, model: keras.Model, scale: TargetScale | None = None
+) -> keras.losses.Loss:
+    """The loss that fits the task, the last layer and the configuration; of a regression also the targets' scale."""
     logits = output_activation(model) == LINEAR
     smoothing = section.label_smoothing
     if task is Task.REGRESSION:
-        return keras.losses.MeanSquaredError()
+        return StandardizedSquaredError((scale or TargetScale()).deviation)
     if int(model.output_shape[-1]) == 1:
         return keras.losses.BinaryCrossentropy(from_logits=logits, label_smoothing=smoothing)
     if smoothing or section.augmentation.mixes_labels:
@@ -31,9 +52,11 @@ def build_loss(task: Task, section: TrainingSection, model: keras.Model) -> kera
     return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
 
 
-def wants_one_hot(model: keras.Model) -> bool:
-    """Whether a compiled model's loss takes `[N, K]` labels rather than class ids."""
-    return loss_kind(model) in _ONE_HOT_LOSSES
+def wanted_encoding(model: keras.Model) -> Encoding:
+    """In which form a compiled model's loss takes its labels."""
+    if int(model.output_shape[-1]) == 1:
+        return Encoding.COLUMN
+    return Encoding.ONE_HOT if loss_kind(model) in _ONE_HOT_LOSSES else Encoding.IDS
 
 
 def class_weight_vector(
@@ -68,5 +91,5 @@ def describe_loss(model: keras.Model) -> dict[str, Any]:
     """The loss for the run's description: its name and, where Keras knows them, its options."""
     options = model.loss.get_config() if isinstance(model.loss, keras.losses.Loss) else {}
     return {"name": loss_kind(model)} | {
-        key: value for key, value in options.items() if key in ("from_logits", "label_smoothing")
+        key: value for key, value in options.items() if key in ("from_logits", "label_smoothing", "deviation")
     }

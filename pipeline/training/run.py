@@ -30,7 +30,9 @@ from pipeline.training.fit import fit
 from pipeline.training.from_scratch import fallback_store
 from pipeline.training.inputs import TrainingInputs
 from pipeline.training.options import OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
-from pipeline.training.servable import ServableClassifier
+from pipeline.training.servable import ServableModel
+from pipeline.training.servable_classifier import ServableClassifier
+from pipeline.training.servable_regressor import ServableRegressor
 from pipeline.training.split_files import SplitFiles
 from pipeline.training.state.store import StateStore
 from pipeline.training.warm_start import save_optimizer
@@ -111,7 +113,7 @@ def train(arguments: dict[str, Any]) -> None:
     model = result.network.model
     exported = predictor(model, result.task)
     description[BASELINE_KEY] = measure_baseline(graph, exported, result.task, facts.labels, inputs.evaluation)
-    ServableClassifier(graph, exported, facts.labels, description).save(fn_args.serving_model_dir)
+    _servable(graph, exported, facts, description).save(fn_args.serving_model_dir)
     _write_assets(fn_args.serving_model_dir, model, description, inputs.evaluation)
     _write_json(os.path.join(fn_args.model_run_dir, "history.json"), result.history)
     if options.training.keep_optimizer:
@@ -127,6 +129,14 @@ def _options(arguments: dict[str, Any]) -> TrainerOptions:
     options = TrainerOptions.model_validate_json(arguments["custom_config"][OPTIONS_KEY])
     found = arguments.get("hyperparameters")
     return options if found is None else options.with_values(values_of(found))
+
+
+def _servable(
+    graph: PreprocessingGraph, exported: keras.Model, facts: DatasetFacts, description: dict[str, Any]
+) -> ServableModel:
+    if facts.task.has_classes:
+        return ServableClassifier(graph, exported, facts.labels, description)
+    return ServableRegressor(graph, exported, description)
 
 
 def _state_store(

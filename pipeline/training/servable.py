@@ -1,40 +1,33 @@
-"""The SavedModel that is served: encoded images in, labels out, preprocessing inside."""
+"""The SavedModel that is served: encoded images in, predictions out, preprocessing inside."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
 from pipeline import features
-from pipeline.evaluation.eval_config import EVALUATE_SIGNATURE, PREDICTION_KEY
+from pipeline.evaluation.eval_config import EVALUATE_SIGNATURE
 from preprocessing.graph import PreprocessingGraph
-
-# `class_ids` and `labels` are ordered by falling probability; beyond this many nobody reads them, and for thousands of
-# classes the strings would outweigh everything else in the answer.
-MAX_RANKED_CLASSES = 100
-
-CLASSIFY_SIGNATURE = "classify"
-# tf.saved_model.save writes every signature as a Predict one; TF Serving's Classify wants its own method name.
-_METHOD_NAMES = {CLASSIFY_SIGNATURE: "tensorflow/serving/classify"}
 
 _PARSE = {features.ENCODED: tf.io.FixedLenFeature([], tf.string)}
 
 
-class ServableClassifier(tf.Module):
-    """The contract's signatures over one preprocessing graph and one network."""
+class ServableModel(tf.Module):
+    """One preprocessing graph and one network under the contract's signatures; a subclass says what they answer."""
 
-    def __init__(
-        self, graph: PreprocessingGraph, model: keras.Model, labels: tuple[str, ...], description: dict[str, Any]
-    ) -> None:
+    # TF Serving's own API for the task: the signature's name, and the method that TF Serving looks for in it.
+    api: ClassVar[str]
+    method_name: ClassVar[str]
+
+    def __init__(self, graph: PreprocessingGraph, model: keras.Model, description: dict[str, Any]) -> None:
         """Takes the parts.
 
         Args:
             graph: the run's preprocessing.
-            model: `[N, H, W, C]` float32 to `[N, K]` probabilities.
-            labels: K class names in id order.
+            model: `[N, H, W, C]` float32 to the prediction.
             description: what the `describe` signature answers, as JSON.
         """
         super().__init__(name="darkroom")
@@ -44,21 +37,31 @@ class ServableClassifier(tf.Module):
         # session, which is how TF Serving loads, does not.
         self.network_variables = [variable.value for variable in model.variables]
         self._network = lambda pixels: model(pixels, training=False)
-        self._labels = labels
-        self._ranked = min(len(labels), MAX_RANKED_CLASSES)
         self._description = json.dumps(description, sort_keys=True)
         self.serving_pixels = tf.function(
             self._serving_pixels,
             input_signature=[tf.TensorSpec((None, *graph.spec.pixel_shape), tf.float32, name="pixels")],
         )
 
+    def answer(self, prediction: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What clients get for what the network gives."""
+        raise NotImplementedError
+
+    def api_answer(self, prediction: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What TF Serving's own API for the task wants."""
+        raise NotImplementedError
+
+    def evaluated(self, prediction: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What TFMA gets."""
+        raise NotImplementedError
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serving_default(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        """`image_bytes [N]` to `probabilities [N, K]` in id order, and `class_ids`, `labels` `[N, R]` by rank."""
-        return self._rank(self._probabilities(self.graph(image_bytes)))
+        """`image_bytes [N]` to the answer."""
+        return self.answer(self._network(self.graph(image_bytes)))
 
     def _serving_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._rank(self._probabilities(pixels))
+        return self.answer(self._network(pixels))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def preprocess(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -66,16 +69,14 @@ class ServableClassifier(tf.Module):
         return {"pixels": self.graph(image_bytes)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
-    def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """TF Serving's Classification API: serialised tf.Examples `[N]` to `classes`, `scores` `[N, K]`."""
-        probabilities = self._probabilities(self.graph(_image_bytes(inputs)))
-        classes = tf.tile(tf.constant([self._labels]), [tf.shape(probabilities)[0], 1])
-        return {"classes": classes, "scores": probabilities}
+    def of_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """TF Serving's own API for the task: of serialised tf.Examples `[N]`."""
+        return self.api_answer(self._network(self.graph(_image_bytes(inputs))))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """For TFMA: serialised tf.Examples `[N]` to `probabilities [N, K]`."""
-        return {PREDICTION_KEY: self._probabilities(self.graph(_image_bytes(examples)))}
+        """For TFMA: serialised tf.Examples `[N]` to the prediction."""
+        return self.evaluated(self._network(self.graph(_image_bytes(examples))))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="request")])
     def describe(self, request: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -91,26 +92,15 @@ class ServableClassifier(tf.Module):
                 "serving_default": self.serving_default,
                 "serving_pixels": self.serving_pixels,
                 "preprocess": self.preprocess,
-                CLASSIFY_SIGNATURE: self.classify,
+                self.api: self.of_examples,
                 EVALUATE_SIGNATURE: self.evaluate,
                 "describe": self.describe,
             },
         )
+        # tf.saved_model.save writes every signature as a Predict one.
         updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(path)
-        for signature, method in _METHOD_NAMES.items():
-            updater.replace_method_name(signature_key=signature, method_name=method, tags=["serve"])
+        updater.replace_method_name(signature_key=self.api, method_name=self.method_name, tags=["serve"])
         updater.save()
-
-    def _probabilities(self, pixels: tf.Tensor) -> tf.Tensor:
-        return self._network(pixels)
-
-    def _rank(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
-        _, class_ids = tf.math.top_k(probabilities, k=self._ranked)
-        return {
-            "probabilities": probabilities,
-            "class_ids": tf.cast(class_ids, tf.int64),
-            "labels": tf.gather(tf.constant(self._labels), class_ids),
-        }
 
 
 def _image_bytes(examples: tf.Tensor) -> tf.Tensor:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import keras
 
 from darkroom.errors import TrainingPausedError
-from darkroom.task import Task
 from pipeline.distribution.learning_rate_scaling import scaled_learning_rate
 from pipeline.distribution.shares import ALONE
 from pipeline.progress import reporter
 from pipeline.training.callbacks import EvaluateMovingAverage, ReportEpochs, StopAtStep
 from pipeline.training.compilation import compile_network
+from pipeline.training.losses import StandardizedSquaredError
 from pipeline.training.metrics.registry import greater_is_better
 from pipeline.training.recipes.freezing import Freezing
 from pipeline.training.recipes.phase import Phase
@@ -37,6 +37,7 @@ from pipeline.training.watching.plateau import Plateau
 from pipeline.training.watching.resumable import Resumable
 from pipeline.training.watching.tensorboard import TensorBoardLog
 from pipeline.training.watching.transfer_check import TransferCheck
+from pipeline.training.watching.trivial import trivial
 
 # The number of the phase after the last one, whichever that is.
 _NO_PHASE = 10**6
@@ -100,13 +101,15 @@ class Session:
         self.history = History()
         rising = greater_is_better(section.objective.metric, section.metric_options)
         self.objective = Objective(section.objective, rising, self.history)
-        classes = subject.task is not Task.REGRESSION
-        self.diagnose = Diagnose(self.history, math.log(subject.outcomes.n_classes) if classes else None)
+        # A regression's own loss is 1 for the mean target, whatever its unit.
+        guessing = math.log(subject.outcomes.n_classes) if subject.task.has_classes else 1.0
+        known = subject.task.has_classes or isinstance(subject.network.model.loss, StandardizedSquaredError)
+        self.diagnose = Diagnose(self.history, guessing if known else None)
         self.transfer = TransferCheck(
             self.history,
             self.diagnose,
-            majority=subject.majority,
-            scratch=subject.scratch_accuracy,
+            trivial=trivial(subject.facts),
+            scratch=subject.scratch_reached,
             may_fall_back=subject.starts_elsewhere and section.recipe.negative_transfer == "fall_back",
         )
         # What remembers more than one phase.
@@ -171,7 +174,7 @@ class Session:
             with_state = subject.options.starting if turn.number == 0 and self._section.recipe.optimizer_state else None
             if with_state is not None:
                 rate = shifted(rate, steps_before(with_state))
-            compile_network(subject.network, subject.options, subject.task, rate)
+            compile_network(subject.network, subject.options, subject.facts, rate)
             if with_state is not None and turn.reached is None:
                 take_optimizer_state(model, with_state)
         start = turn.start
@@ -218,7 +221,7 @@ class Session:
             labels=subject.facts.labels,
             outcomes=subject.outcomes,
             batches=whole.of_evaluation,
-            pictures_every=None if subject.task is Task.REGRESSION else self._section.tensorboard.pictures_every,
+            pictures_every=self._section.tensorboard.pictures_every if subject.task.has_classes else None,
         )
 
     def _callbacks(

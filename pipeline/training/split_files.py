@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from pipeline.training.label_feature import CLASS_ID, LabelFeature
+
 
 @dataclass(frozen=True, slots=True)
 class SplitFiles:
@@ -14,10 +16,12 @@ class SplitFiles:
     Attributes:
         patterns: glob patterns of gzipped TFRecords.
         size: how many examples they hold.
+        label: where they have their labels.
     """
 
     patterns: tuple[str, ...]
     size: int
+    label: LabelFeature = CLASS_ID
 
     def paths(self) -> list[str]:
         """The files, in name order.

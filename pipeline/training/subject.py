@@ -11,7 +11,6 @@ import tensorflow as tf
 from darkroom.task import Task
 from pipeline.distribution.distributed import distributed
 from pipeline.distribution.replica_training import trained_in_replicas
-from pipeline.features import EVAL_SPLIT
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.models.network import Network
 from pipeline.training.batches import Batches
@@ -34,7 +33,7 @@ class Subject:
         own_callbacks: the user's.
         run_folder: where logs and checkpoints go; None writes none.
         starts_elsewhere: whether its weights come from another training.
-        scratch_accuracy: what a training from scratch on the same budget reached; None where there was none.
+        scratch_reached: what a training from scratch on the same budget reached; None where there was none.
     """
 
     network: Network
@@ -46,18 +45,12 @@ class Subject:
     own_callbacks: tuple[keras.callbacks.Callback, ...] = ()
     run_folder: str | None = None
     starts_elsewhere: bool = False
-    scratch_accuracy: float | None = None
+    scratch_reached: float | None = None
 
     @property
     def outcomes(self) -> Outcomes:
         """The form of labels and predictions."""
         return outcomes_of(self.network.model)
-
-    @property
-    def majority(self) -> float | None:
-        """The share of the eval split's commonest class; None where it is not known."""
-        counts = self.facts.counts.get(EVAL_SPLIT, {}).values()
-        return max(counts) / sum(counts) if sum(counts) else None
 
 
 def run_epochs(

@@ -17,6 +17,7 @@ from darkroom.configuration.recipe_section import LATEST_BLESSED
 from darkroom.errors import ConfigurationError
 from pipeline.model_description import DESCRIPTION_FILE, NETWORK_FILE, OPTIMIZER_FILE
 from pipeline.models.network import Network
+from pipeline.models.target_scale import move_scale
 from pipeline.models.weights import base_in, copy_weights
 from pipeline.progress import reporter
 from pipeline.pusher.repository import versions
@@ -92,6 +93,7 @@ def take_weights(network: Network, model: StartingModel, labels: tuple[str, ...]
     known = tuple(_description(model.folder)["labels"])
     if known == labels:
         copy_weights(theirs, network.model, model.name)
+        move_scale(theirs, network.model)
         return
     if network.base is None:
         raise ConfigurationError(

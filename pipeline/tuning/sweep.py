@@ -102,7 +102,7 @@ def run_sweep(job: dict[str, Any]) -> None:
         subject, phases = Material(fed, inputs.facts, strategy).prepare(options)
         with strategy.scope():
             phases[0].prepare(subject.network, Freezing(subject.network))
-            compile_network(subject.network, options, subject.task, sweep_job.section.min)
+            compile_network(subject.network, options, subject.facts, sweep_job.section.min)
         losses = _losses(subject, rates)
     tf.io.gfile.makedirs(sweep_job.folder)
     smoothed = smooth(losses)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from darkroom.configuration.augmentation_section import AugmentationSection
@@ -27,38 +29,45 @@ class Augmenter:
     """
 
     def __init__(
-        self, section: AugmentationSection, graph: PreprocessingGraph, n_classes: int, own: OwnCode | None
+        self,
+        section: AugmentationSection,
+        graph: PreprocessingGraph,
+        own: OwnCode | None,
+        label_dtype: tf.DType = tf.int64,
     ) -> None:
         """Makes the layers.
 
         Args:
             section: which changes.
             graph: the run's preprocessing, for its scaling.
-            n_classes: width of one-hot labels.
             own: the user's module, if any.
+            label_dtype: of class ids or targets.
 
         Raises:
             ConfigurationError: a change that these images or the user's functions do not allow.
         """
         self._copies = section.n_augmentation
         self._graph = graph
-        self._classes = n_classes
         self._layers = image_layers(section, graph.spec)
         rules = section.rand_augment
         self._rand_augment = RandAugment(rules, section, graph.spec) if rules else None
-        self._hooks = OwnHooks(own, graph.spec.pixel_shape)
+        self._hooks = OwnHooks(own, graph.spec.pixel_shape, label_dtype)
         self._mixing = Mixing(section) if section.mixes_labels else None
 
     def __call__(
-        self, levels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, *, one_hot: bool
+        self,
+        levels: tf.Tensor,
+        labels: tf.Tensor,
+        seed: tf.Tensor,
+        encode: Callable[[tf.Tensor], tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Levels `[N, H, W, C]` and labels `[N]` int64 to pixels and labels of N times the copies.
+        """Levels `[N, H, W, C]` and labels `[N]` to pixels and encoded labels of N times the copies.
 
         Args:
             levels: 0..255, float32.
-            labels: class ids.
+            labels: class ids or targets.
             seed: `[2]` int32.
-            one_hot: whether labels leave as `[N, K]` float32.
+            encode: what makes of labels `[N]` that which leaves; with MixUp or CutMix `[N, K]` float32.
         """
         if self._copies > 1:
             levels, labels = tf.repeat(levels, self._copies, axis=0), tf.repeat(labels, self._copies)
@@ -69,8 +78,7 @@ class Augmenter:
         pixels = scale(levels, self._graph.spec, self._graph.statistics)
         if self._hooks:
             pixels, labels = self._hooks(pixels, labels, tf.random.experimental.stateless_fold_in(seed, _HOOKS))
-        if one_hot:
-            labels = tf.one_hot(labels, self._classes)
+        encoded = encode(labels)
         if self._mixing is not None:
-            pixels, labels = self._mixing(pixels, labels, tf.random.experimental.stateless_fold_in(seed, _MIXING))
-        return pixels, labels
+            pixels, encoded = self._mixing(pixels, encoded, tf.random.experimental.stateless_fold_in(seed, _MIXING))
+        return pixels, encoded

@@ -22,7 +22,7 @@ class Mixing:
             self._layers.append(keras.layers.CutMix((section.cutmix, section.cutmix), dtype="float32"))
 
     def __call__(self, pixels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """`[N, H, W, C]` pixels of any range and one-hot `[N, K]` labels to the same."""
+        """`[N, H, W, C]` pixels of any range and float32 labels `[N, K]` to the same."""
         if not self._layers:
             return pixels, labels
         chosen = tf.random.stateless_uniform([], seed, 0, len(self._layers), tf.int32)

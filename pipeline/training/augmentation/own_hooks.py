@@ -14,31 +14,38 @@ from pipeline.models.own_code import OwnCode
 class OwnHooks:
     """What the user's module does to training images, inside the graph."""
 
-    def __init__(self, own: OwnCode | None, pixel_shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self, own: OwnCode | None, pixel_shape: tuple[int, int, int], label_dtype: tf.DType = tf.int64
+    ) -> None:
         """Traces the functions once, so that their mistakes show before training.
+
+        Args:
+            own: the module.
+            pixel_shape: `(H, W, C)` of the preprocessed images.
+            label_dtype: of class ids or targets.
 
         Raises:
             ConfigurationError: a function fails or returns something else than it must.
         """
-        self._shape = pixel_shape
+        self._shape, self._label_dtype = pixel_shape, label_dtype
         self._random_transform = own.hook("random_transform") if own else None
         self._augment = own.hook("augment") if own else None
         self._module = own.module if own else ""
         if self:
             tf.function(self._one, autograph=False).get_concrete_function(
-                tf.TensorSpec(pixel_shape, tf.float32), tf.TensorSpec([], tf.int64), tf.TensorSpec([2], tf.int32)
+                tf.TensorSpec(pixel_shape, tf.float32), tf.TensorSpec([], label_dtype), tf.TensorSpec([2], tf.int32)
             )
 
     def __bool__(self) -> bool:
         return self._random_transform is not None or self._augment is not None
 
     def __call__(self, pixels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """`[N, H, W, C]` preprocessed pixels and `[N]` int64 labels to the same."""
+        """`[N, H, W, C]` preprocessed pixels and labels `[N]` to the same."""
         seeds = tf.random.stateless_uniform([tf.shape(labels)[0], 2], seed, minval=None, maxval=None, dtype=tf.int32)
         changed: tuple[tf.Tensor, tf.Tensor] = tf.map_fn(
             lambda each: self._one(*each),
             (pixels, labels, seeds),
-            fn_output_signature=(tf.TensorSpec(self._shape, tf.float32), tf.TensorSpec([], tf.int64)),
+            fn_output_signature=(tf.TensorSpec(self._shape, tf.float32), tf.TensorSpec([], self._label_dtype)),
         )
         return changed
 
@@ -50,7 +57,7 @@ class OwnHooks:
             if not isinstance(returned, (tuple, list)) or len(returned) != 2:
                 raise ConfigurationError(f"{self._module}.augment must return (image, label), but returned {returned}")
             image = self._checked_image("augment", returned[0])
-            label = tf.cast(tf.ensure_shape(returned[1], []), tf.int64)
+            label = tf.cast(tf.ensure_shape(returned[1], []), self._label_dtype)
         return image, label
 
     def _checked_image(self, hook: str, returned: Any) -> tf.Tensor:

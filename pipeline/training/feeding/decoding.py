@@ -8,13 +8,9 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline import features
+from pipeline.training.label_feature import CLASS_ID, LabelFeature
 from preprocessing.graph import PreprocessingGraph, levels
 from preprocessing.spec import PreprocessingSpec
-
-_FEATURES = {
-    features.ENCODED: tf.io.FixedLenFeature([], tf.string),
-    features.LABEL: tf.io.FixedLenFeature([], tf.int64),
-}
 
 
 def map_in_order(dataset: tf.data.Dataset, function: Any, calls: int = tf.data.AUTOTUNE) -> tf.data.Dataset:
@@ -23,13 +19,15 @@ def map_in_order(dataset: tf.data.Dataset, function: Any, calls: int = tf.data.A
     return dataset.map(tf.autograph.experimental.do_not_convert(function), num_parallel_calls=calls, deterministic=True)
 
 
-def decode(records: tf.data.Dataset, graph: PreprocessingGraph) -> tf.data.Dataset:
-    """Serialised examples to `(levels [H, W, C] float32, label int64)`, in order."""
-    return map_in_order(records, lambda record: _levels_and_label(record, graph.spec))
+def decode(records: tf.data.Dataset, graph: PreprocessingGraph, label: LabelFeature = CLASS_ID) -> tf.data.Dataset:
+    """Serialised examples to `(levels [H, W, C] float32, label)`, in order; the label as its feature has it."""
+    return map_in_order(records, lambda record: _levels_and_label(record, graph.spec, label))
 
 
-def decode_in_batches(records: tf.data.Dataset, size: int, graph: PreprocessingGraph) -> tf.data.Dataset:
-    """Batches of `size`, `(levels [size, H, W, C] float32, labels [size] int64)`; what is over at the end is left out.
+def decode_in_batches(
+    records: tf.data.Dataset, size: int, graph: PreprocessingGraph, label: LabelFeature = CLASS_ID
+) -> tf.data.Dataset:
+    """Batches of `size`, `(levels [size, H, W, C] float32, labels [size])`; what is over at the end is left out.
 
     Each image is decoded into its place in the batch: `map` and then `batch` would hold all of them twice. `tf.data`
     fuses the two by itself where it optimizes a pipeline, which it does not do within a graph, nor tell whether it did.
@@ -40,6 +38,7 @@ def decode_in_batches(records: tf.data.Dataset, size: int, graph: PreprocessingG
         records: serialised examples.
         size: at least one.
         graph: the run's preprocessing.
+        label: where the examples have it.
     """
     fused = tf.raw_ops.MapAndBatchDataset(
         input_dataset=tf.data.experimental.to_variant(records),
@@ -47,23 +46,26 @@ def decode_in_batches(records: tf.data.Dataset, size: int, graph: PreprocessingG
         batch_size=tf.constant(size, tf.int64),
         num_parallel_calls=tf.constant(tf.data.AUTOTUNE, tf.int64),
         drop_remainder=True,
-        f=_levels_and_label_function(graph.spec),
-        output_types=[tf.float32, tf.int64],
+        f=_levels_and_label_function(graph.spec, label),
+        output_types=[tf.float32, label.dtype],
         output_shapes=[(size, *graph.spec.pixel_shape), (size,)],
     )
-    specs = (tf.TensorSpec((size, *graph.spec.pixel_shape), tf.float32), tf.TensorSpec((size,), tf.int64))
+    specs = (tf.TensorSpec((size, *graph.spec.pixel_shape), tf.float32), tf.TensorSpec((size,), label.dtype))
     return tf.data.experimental.from_variant(fused, specs)
 
 
-def decode_all(records: tf.data.Dataset, count: int, graph: PreprocessingGraph) -> tuple[tf.Tensor, tf.Tensor]:
-    """All of them as one pair, `[count, H, W, C]` float32 and `[count]` int64.
+def decode_all(
+    records: tf.data.Dataset, count: int, graph: PreprocessingGraph, label: LabelFeature = CLASS_ID
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """All of them as one pair, levels `[count, H, W, C]` float32 and labels `[count]`.
 
     Args:
         records: serialised examples.
         count: how many there are, at least one.
         graph: the run's preprocessing.
+        label: where the examples have it.
     """
-    whole = decode_in_batches(records, count, graph).with_options(untuned())
+    whole = decode_in_batches(records, count, graph, label).with_options(untuned())
     pair: tuple[tf.Tensor, tf.Tensor] = whole.get_single_element()
     return pair
 
@@ -79,9 +81,11 @@ def untuned() -> tf.data.Options:
     return options
 
 
-def _levels_and_label(record: tf.Tensor, spec: PreprocessingSpec) -> tuple[tf.Tensor, tf.Tensor]:
-    parsed = tf.io.parse_single_example(record, _FEATURES)
-    return _levels_function(spec)(parsed[features.ENCODED]), parsed[features.LABEL]
+def _levels_and_label(record: tf.Tensor, spec: PreprocessingSpec, label: LabelFeature) -> tuple[tf.Tensor, tf.Tensor]:
+    parsed = tf.io.parse_single_example(
+        record, {features.ENCODED: tf.io.FixedLenFeature([], tf.string), label.key: label.spec}
+    )
+    return _levels_function(spec)(parsed[features.ENCODED]), parsed[label.key]
 
 
 @functools.cache
@@ -93,8 +97,10 @@ def _levels_function(spec: PreprocessingSpec) -> Any:
 
 
 @functools.cache
-def _levels_and_label_function(spec: PreprocessingSpec) -> Any:
+def _levels_and_label_function(spec: PreprocessingSpec, label: LabelFeature) -> Any:
     """A record to the pair, as a concrete function."""
     return tf.function(
-        lambda record: _levels_and_label(record, spec), input_signature=[tf.TensorSpec([], tf.string)], autograph=False
+        lambda record: _levels_and_label(record, spec, label),
+        input_signature=[tf.TensorSpec([], tf.string)],
+        autograph=False,
     ).get_concrete_function()

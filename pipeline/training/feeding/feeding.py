@@ -89,7 +89,7 @@ def _choose(
 
 
 class Feeding:
-    """Both splits' examples as parts of batches: `(levels [n, H, W, C] float32 0..255, labels [n] int64)`.
+    """Both splits' examples as parts of batches: `(levels [n, H, W, C] float32 0..255, labels [n])`.
 
     What is held in memory is decoded when it is first asked for, and serves all phases.
 
@@ -141,7 +141,9 @@ class Feeding:
             )
         if self.choice.train == "memory":
             if self._train_held is None:
-                self._train_held = Held(*decode_all(self.train.records(), self.train.size, self.graph))
+                self._train_held = Held(
+                    *decode_all(self.train.records(), self.train.size, self.graph, self.train.label)
+                )
             return parts_from_memory(
                 self._train_held, shares, seed=seed, first_epoch=first_epoch, first_step=first_step, epochs=epochs
             )
@@ -160,11 +162,11 @@ class Feeding:
         """This worker's parts of the eval split, in the files' order."""
         records = shares.of_worker(self.evaluation.records())
         if self.choice.evaluation == "disk":
-            return shares.parts(decode(records, self.graph))
+            return shares.parts(decode(records, self.graph, self.evaluation.label))
         place = shares.place.workers, shares.place.worker
         if place not in self._evaluation_held:
             count = int((shares.own_bounds() @ [-1, 1]).sum())
-            self._evaluation_held[place] = Held(*decode_all(records, count, self.graph))
+            self._evaluation_held[place] = Held(*decode_all(records, count, self.graph, self.evaluation.label))
         return parts_in_order(self._evaluation_held[place], shares)
 
     def release(self) -> None:

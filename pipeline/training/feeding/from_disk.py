@@ -52,6 +52,8 @@ def parts_from_disk(
             reshuffle_each_iteration=False,
         )
         skipped = tf.where(epoch == first_epoch, tf.constant(first_step, tf.int64), tf.constant(0, tf.int64))
-        return shares.parts(decode(shares.of_worker(shuffled), graph)).skip(skipped * shares.place.local_replicas)
+        return shares.parts(decode(shares.of_worker(shuffled), graph, split.label)).skip(
+            skipped * shares.place.local_replicas
+        )
 
     return tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)

@@ -21,7 +21,7 @@ class Held:
 
     Attributes:
         levels: `[N, H, W, C]` float32.
-        labels: `[N]` int64.
+        labels: `[N]`, int64 class ids or float32 targets.
     """
 
     levels: tf.Tensor

@@ -86,7 +86,7 @@ def parts_from_segments(
     }
     planned = tf.data.Dataset.from_tensor_slices({name: np.array(column, np.int64) for name, column in columns.items()})
     # It decodes one segment ahead by itself.
-    decoded = decode_in_batches(planned.flat_map(filled), largest, graph)
+    decoded = decode_in_batches(planned.flat_map(filled), largest, graph, segments.label)
     pieces = tf.data.Dataset.zip((planned, decoded)).flat_map(lambda visit, pair: visited(visit, *pair))
     own = np.diff(shares.own_bounds()).ravel()
     # From the position on; `rebatch` begins with the first number and goes round.

@@ -15,10 +15,10 @@ from typing import Any
 import tensorflow as tf
 
 from darkroom.errors import DataError
-from pipeline import features
 from pipeline.progress import reporter
 from pipeline.training.feeding.decoding import map_in_order, untuned
 from pipeline.training.feeding.scratch import scratch_folder
+from pipeline.training.label_feature import CLASS_ID, LabelFeature
 from pipeline.training.split_files import SplitFiles
 
 _SIZES = "sizes.json"
@@ -31,10 +31,12 @@ class Segments:
     Attributes:
         paths: uncompressed TFRecords; images are compressed already.
         sizes: examples in each.
+        label: where they have their labels.
     """
 
     paths: tuple[str, ...]
     sizes: tuple[int, ...]
+    label: LabelFeature = CLASS_ID
 
 
 @contextlib.contextmanager
@@ -46,7 +48,7 @@ def segment_files(split: SplitFiles, count: int, root: Path) -> Iterator[Segment
     """
     with scratch_folder(root, _fingerprint(split, count), lambda folder: _write(split, count, folder)) as folder:
         sizes = json.loads((folder / _SIZES).read_text(encoding="utf-8"))
-        yield Segments(tuple(str(_path(folder, number)) for number in range(count)), tuple(sizes))
+        yield Segments(tuple(str(_path(folder, number)) for number in range(count)), tuple(sizes), split.label)
 
 
 def _fingerprint(split: SplitFiles, count: int) -> str:
@@ -75,7 +77,7 @@ def _write(split: SplitFiles, count: int, folder: Path) -> None:
             writers = [
                 open_files.enter_context(tf.io.TFRecordWriter(str(_path(folder, number)))) for number in range(count)
             ]
-            for record, label in _records_and_labels(split):
+            for record, label in _records_and_classes(split):
                 writers[deal.next(label)].write(record)
         (folder / _SIZES).write_text(json.dumps(deal.sizes), encoding="utf-8")
     except (OSError, tf.errors.OpError) as error:
@@ -99,13 +101,15 @@ def _does_not_fit(folder: Path, what: str) -> str:
     )
 
 
-def _records_and_labels(split: SplitFiles) -> Iterator[tuple[bytes, int]]:
-    parse = {features.LABEL: tf.io.FixedLenFeature([], tf.int64)}
+def _records_and_classes(split: SplitFiles) -> Iterator[tuple[bytes, int]]:
+    """A regression's images count as of one class: their order, which follows from the content, spreads them."""
+    parse = {split.label.key: split.label.spec}
+    is_class = split.label == CLASS_ID
     pairs = map_in_order(
-        split.records(), lambda record: (record, tf.io.parse_single_example(record, parse)[features.LABEL])
+        split.records(), lambda record: (record, tf.io.parse_single_example(record, parse)[split.label.key])
     )
     for record, label in pairs.with_options(untuned()).prefetch(16).as_numpy_iterator():
-        yield record, int(label)
+        yield record, int(label) if is_class else 0
 
 
 class Deal:

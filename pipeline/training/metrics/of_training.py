@@ -26,8 +26,9 @@ def training_metrics(
         ConfigurationError: one is not for this task, or lacks what it needs.
     """
     outcomes = outcomes_of(model)
-    standard = "mae" if task is Task.REGRESSION else ACCURACY
-    names = (standard, *section.metrics, *(name.removeprefix(EVAL_PREFIX) for name in _watched(section)))
+    # R² is 0 for the mean target: by it one sees in any unit whether anything is learned.
+    standard = (ACCURACY,) if task.has_classes else ("mae", "r2")
+    names = (*standard, *section.metrics, *(name.removeprefix(EVAL_PREFIX) for name in _watched(section)))
     return make_metrics((name for name in names if name != LOSS), Measured(task, outcomes, section.metric_options, own))
 
 

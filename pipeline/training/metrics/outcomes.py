@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from keras import ops
+from keras import backend, ops
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,12 @@ class Outcomes:
     from_logits: bool = False
 
     def ids(self, y_true: Any) -> Any:
-        """Class ids `[N]` int32, from ids `[N]` or `[N, 1]`, or from shares `[N, K]`, of which the largest counts."""
+        """Class ids `[N]` int32, from ids `[N]`, or from shares `[N, K]`, of which the largest counts, or `[N, 1]`, the
+        share of the second of two classes."""
         if len(y_true.shape) == 2 and y_true.shape[-1] == self.n_classes:
             return ops.cast(ops.argmax(y_true, axis=-1), "int32")
-        return ops.cast(ops.reshape(y_true, (-1,)), "int32")
+        flat = ops.reshape(y_true, (-1,))
+        return ops.cast(ops.round(flat) if "float" in backend.standardize_dtype(flat.dtype) else flat, "int32")
 
     def probabilities(self, y_pred: Any) -> Any:
         """`[N, K]` float32; of one unit, which stands for the second class, both classes' probabilities.

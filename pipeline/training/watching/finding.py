@@ -16,7 +16,7 @@ class Kind(StrEnum):
     PLATEAU = "plateau"
     OVERFITTING = "overfitting"
     OSCILLATION = "oscillation"
-    BELOW_MAJORITY = "below_majority"
+    BELOW_TRIVIAL = "below_trivial"
     NEGATIVE_TRANSFER = "negative_transfer"
 
 

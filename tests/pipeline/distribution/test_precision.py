@@ -14,7 +14,7 @@ from pipeline.models.predictor import predictor
 from pipeline.training.description import model_description
 from pipeline.training.fit import fit
 from pipeline.training.options import TrainerOptions
-from pipeline.training.servable import ServableClassifier
+from pipeline.training.servable_classifier import ServableClassifier
 from preprocessing.graph import PreprocessingGraph
 from tests.pipeline.distribution.whole_training import document
 from tests.pipeline.training.records import facts, write_split

@@ -10,7 +10,7 @@ from tfx.utils import json_utils, path_utils, proto_utils
 
 from darkroom.configuration.sections import EvaluationSection
 from pipeline import features
-from pipeline.evaluation.eval_config import EVALUATE_SIGNATURE, PREDICTION_KEY, eval_config
+from pipeline.evaluation.eval_config import EVALUATE_SIGNATURE, PROBABILITIES, eval_config
 from pipeline.evaluation.verdict import read_verdict
 
 EXAMPLES = 20
@@ -31,7 +31,7 @@ class Mistaken(tf.Module):
         )
         is_wrong = parsed[features.HEIGHT] < self.mistakes
         answer = tf.where(is_wrong, 1 - parsed[features.LABEL], parsed[features.LABEL])
-        return {PREDICTION_KEY: tf.one_hot(answer, 2, on_value=0.9, off_value=0.1)}
+        return {PROBABILITIES: tf.one_hot(answer, 2, on_value=0.9, off_value=0.1)}
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -5,6 +6,7 @@ from darkroom.configuration.model_section import ModelSection
 from darkroom.errors import ConfigurationError
 from darkroom.task import Task
 from pipeline.models.network import build_network, network_of
+from pipeline.models.target_scale import TargetScale
 
 
 def build_classifier(section, shape, n_classes):
@@ -33,11 +35,18 @@ def test_the_head_is_what_the_base_is_not():
 
 @pytest.mark.parametrize(
     ("task", "units", "activation"),
-    [(Task.MULTICLASS, 7, "softmax"), (Task.BINARY, 1, "sigmoid"), (Task.REGRESSION, 1, "linear")],
+    [(Task.MULTICLASS, 7, "softmax"), (Task.BINARY, 1, "sigmoid")],
 )
 def test_the_output_fits_the_task(task, units, activation):
     output = build_network(ModelSection(), (8, 8, 3), task, 7).model.layers[-1]
     assert (output.units, output.activation.__name__) == (units, activation)
+
+
+def test_a_regression_speaks_in_the_unit_of_its_targets():
+    model = build_network(ModelSection(), (8, 8, 3), Task.REGRESSION, 1, TargetScale(100.0, 5.0)).model
+    standardized = keras.Model(model.input, model.get_layer("standardized").output)
+    pixels = np.random.default_rng(0).normal(size=(3, 8, 8, 3)).astype(np.float32)
+    assert np.allclose(model(pixels), 100.0 + 5.0 * standardized(pixels))
 
 
 @pytest.mark.parametrize(("pooling", "width"), [("avg", 128), ("max", 128), ("flatten", 128 * 2 * 2)])

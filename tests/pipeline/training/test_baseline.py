@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from darkroom.task import Task
+from pipeline.models.predictor import predictor
 from pipeline.training import baseline
 from pipeline.training.baseline import measure_baseline
 from preprocessing.graph import PreprocessingGraph
@@ -55,7 +56,8 @@ def test_it_counts_the_images_and_what_the_exported_network_says(split):
 
 
 def test_one_probability_is_that_of_the_second_class(split):
-    found = measure_baseline(graph(), network(1, "sigmoid"), Task.BINARY, ("no", "yes"), split)
+    exported = predictor(network(1, "sigmoid"), Task.BINARY)
+    found = measure_baseline(graph(), exported, Task.BINARY, ("no", "yes"), split)
 
     assert sum(found["categorical"]["predicted_class"].values()) == COUNT
     assert sum(found["numeric"]["confidence"]["counts"][:25]) == 0  # the likelier of two has at least a half

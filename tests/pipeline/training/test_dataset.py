@@ -5,8 +5,9 @@ import tensorflow as tf
 from darkroom.configuration.training_section import TrainingSection
 from pipeline import features
 from pipeline.training.augmentation.augmenter import Augmenter
-from pipeline.training.dataset import LabelForm, evaluation_batches, steps_per_epoch, training_batches
+from pipeline.training.dataset import evaluation_batches, steps_per_epoch, training_batches
 from pipeline.training.feeding.feeding import feeding
+from pipeline.training.label_form import Encoding, LabelForm
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.spec import PreprocessingSpec
 from preprocessing.statistics import ChannelStatistics
@@ -25,7 +26,7 @@ def split(tmp_path_factory):
 
 def batches(split, *, epochs=3, form=LabelForm(3), first_epoch=0, first_step=0, **options):  # noqa: B008 - frozen
     section = TrainingSection.model_validate({"batch_size": 4} | options)
-    augmenter = Augmenter(section.augmentation, GRAPH, 3, None)
+    augmenter = Augmenter(section.augmentation, GRAPH, None)
     with feeding(split, split, GRAPH, section) as feed:
         dataset = training_batches(
             feed, section, augmenter, form, epochs=epochs, first_epoch=first_epoch, first_step=first_step
@@ -86,10 +87,10 @@ def test_copies_keep_the_batch_size_and_lengthen_the_epoch(split):
 
 
 def test_class_weights_come_as_sample_weights(split):
-    for one_hot in (False, True):
-        form = LabelForm(3, one_hot=one_hot, weights=(1.0, 2.0, 5.0))
+    for encoding in (Encoding.IDS, Encoding.ONE_HOT):
+        form = LabelForm(3, encoding, weights=(1.0, 2.0, 5.0))
         for _, labels, weights in batches(split, epochs=1, form=form):
-            ids = labels.argmax(axis=1) if one_hot else labels
+            ids = labels.argmax(axis=1) if encoding is Encoding.ONE_HOT else labels
             assert np.allclose(weights, np.array([1.0, 2.0, 5.0])[ids])
 
 

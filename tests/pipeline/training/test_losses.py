@@ -4,7 +4,8 @@ import pytest
 from darkroom.configuration.training_section import TrainingSection
 from darkroom.errors import ConfigurationError
 from darkroom.task import Task
-from pipeline.training.losses import build_loss, class_weight_vector, wants_one_hot
+from pipeline.training.label_form import Encoding
+from pipeline.training.losses import build_loss, class_weight_vector, wanted_encoding
 
 
 def loss_of(task, units, activation, **options):
@@ -15,20 +16,20 @@ def loss_of(task, units, activation, **options):
 
 
 @pytest.mark.parametrize(
-    ("task", "layer", "options", "kind", "one_hot"),
+    ("task", "layer", "options", "kind", "encoding"),
     [
-        (Task.MULTICLASS, (3, "softmax"), {}, "SparseCategoricalCrossentropy", False),
-        (Task.MULTICLASS, (3, "softmax"), {"label_smoothing": 0.1}, "CategoricalCrossentropy", True),
-        (Task.MULTICLASS, (3, None), {"augmentation": {"mixup": 0.2}}, "CategoricalCrossentropy", True),
-        (Task.BINARY, (1, "sigmoid"), {"label_smoothing": 0.1}, "BinaryCrossentropy", False),
-        (Task.BINARY, (2, "softmax"), {}, "SparseCategoricalCrossentropy", False),
-        (Task.REGRESSION, (1, None), {}, "MeanSquaredError", False),
+        (Task.MULTICLASS, (3, "softmax"), {}, "SparseCategoricalCrossentropy", Encoding.IDS),
+        (Task.MULTICLASS, (3, "softmax"), {"label_smoothing": 0.1}, "CategoricalCrossentropy", Encoding.ONE_HOT),
+        (Task.MULTICLASS, (3, None), {"augmentation": {"mixup": 0.2}}, "CategoricalCrossentropy", Encoding.ONE_HOT),
+        (Task.BINARY, (1, "sigmoid"), {"label_smoothing": 0.1}, "BinaryCrossentropy", Encoding.COLUMN),
+        (Task.BINARY, (2, "softmax"), {}, "SparseCategoricalCrossentropy", Encoding.IDS),
+        (Task.REGRESSION, (1, None), {}, "StandardizedSquaredError", Encoding.COLUMN),
     ],
 )
-def test_the_loss_fits_task_output_and_labels(task, layer, options, kind, one_hot):
+def test_the_loss_fits_task_output_and_labels(task, layer, options, kind, encoding):
     loss, model = loss_of(task, *layer, **options)
     assert type(loss).__name__ == kind
-    assert wants_one_hot(model) == one_hot
+    assert wanted_encoding(model) is encoding
     assert getattr(loss, "from_logits", False) == (layer[1] is None and task is not Task.REGRESSION)
     assert getattr(loss, "label_smoothing", 0.0) == options.get("label_smoothing", 0.0)
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline import features
-from pipeline.training.servable import MAX_RANKED_CLASSES, ServableClassifier
+from pipeline.training.servable_classifier import MAX_RANKED_CLASSES, ServableClassifier
 from pipeline.training.warmup import write_warmup_requests
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.spec import PreprocessingSpec

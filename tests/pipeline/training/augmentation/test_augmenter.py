@@ -7,6 +7,7 @@ import tensorflow as tf
 from darkroom.configuration.augmentation_section import AugmentationSection, RandAugmentSection
 from darkroom.errors import ConfigurationError
 from pipeline.training.augmentation.augmenter import Augmenter
+from pipeline.training.label_form import Encoding, LabelForm
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.spec import PreprocessingSpec
 from preprocessing.statistics import ChannelStatistics
@@ -27,8 +28,9 @@ def levels(count=8, channels=3):
 
 def augment(section, images, *, preprocessing=None, labels=None, seed=SEED, one_hot=False, n_classes=4):
     labels = tf.range(images.shape[0], dtype=tf.int64) % n_classes if labels is None else labels
-    augmenter = Augmenter(section, preprocessing or graph(channels=images.shape[-1]), n_classes, None)
-    run = tf.function(lambda *given: augmenter(*given, one_hot=one_hot))
+    augmenter = Augmenter(section, preprocessing or graph(channels=images.shape[-1]), None)
+    form = LabelForm(n_classes, Encoding.ONE_HOT if one_hot else Encoding.IDS)
+    run = tf.function(lambda *given: augmenter(*given, form.encode))
     return [part.numpy() for part in run(images, labels, seed)]
 
 

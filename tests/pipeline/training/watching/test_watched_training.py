@@ -158,8 +158,8 @@ def test_weights_that_do_not_help_are_given_up_however_often_it_is_killed(train,
     assert last.phases == ["scratch"]
     assert result.fallbacks == description["training"]["fallbacks"] == 1
     assert description["training"]["weights"] is None
-    assert Kind.BELOW_MAJORITY in [finding.kind for finding in result.findings]
-    assert result.transfer["majority"] == 1.0
+    assert Kind.BELOW_TRIVIAL in [finding.kind for finding in result.findings]
+    assert result.transfer["trivial"] == 1.0
     assert any("begins anew, from scratch" in note for note in notes)
     alone, _, _ = train(training={})
     assert result.transfer["scratch"] == max(alone.history["val_accuracy"])
@@ -168,7 +168,7 @@ def test_weights_that_do_not_help_are_given_up_however_often_it_is_killed(train,
 
 
 def test_metrics_that_do_not_fit_end_it_before_training(train):
-    with pytest.raises(ConfigurationError, match="The metric rmse is not for the task multiclass"):
-        train(training={"metrics": ["rmse"]})
+    with pytest.raises(ConfigurationError, match="The metric lift is for two classes, and there are 3"):
+        train(training={"metrics": ["lift"]})
     with pytest.raises(ValueError, match=r"there is no metric 'f1_score'; did you mean f1\?|did you mean"):
         train(training={"metrics": ["f1_score"]})
