@@ -23,13 +23,13 @@ def predictor(model: keras.Model, task: Task) -> keras.Model:
     """
     if task is Task.REGRESSION:
         return model
-    output, units = model.output, int(model.output_shape[-1])
+    output, units = model.outputs[0], int(model.output_shape[-1])
     if output_activation(model) == LINEAR:
         activation = SIGMOID if units == 1 else SOFTMAX
         output = keras.layers.Activation(activation, dtype="float32", name="probabilities_of_logits")(output)
     if units == 1:
         output = keras.ops.concatenate([1.0 - output, output], axis=-1)
-    return model if output is model.output else keras.Model(model.input, output, name=model.name)
+    return model if output is model.outputs[0] else keras.Model(model.inputs[0], output, name=model.name)
 
 
 def save_network(model: keras.Model, path: str) -> None:
