@@ -11,6 +11,8 @@ LABEL = "image/class/label"
 LABEL_TEXT = "image/class/text"
 # A regression's, instead of label and text: one float.
 TARGET = "image/target"
+# A listing's further columns, as bytes: this and the column's name.
+EXTRA = "image/extra/"
 
 TRAIN_SPLIT = "train"
 EVAL_SPLIT = "eval"

@@ -113,7 +113,7 @@ def create_tuning_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
 def _data(config: DarkroomConfig) -> _Data:
     example_gen = ImageExampleGen(IngestionOptions.from_configuration(config))
     examples = example_gen.outputs["examples"]
-    statistics_gen = components.StatisticsGen(examples=examples, stats_options=statistics_options())
+    statistics_gen = components.StatisticsGen(examples=examples, stats_options=statistics_options(config.data.task))
     schema_gen = components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
     example_validator = components.ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]

@@ -33,7 +33,7 @@ def execute(config: DarkroomConfig, name: str, verbose: bool, action: Callable[[
     Raises:
         DarkroomError: what it raises; any other error as one line, and the rest in the log.
     """
-    _check_images_folder(config)
+    _check_images(config)
     log_path = _log_path(config, name)
     with captured_output(None if verbose else log_path) as streams:
         display = RunDisplay(streams.console)
@@ -79,13 +79,20 @@ def run_nodes(display: RunDisplay, create: Callable[[], Pipeline]) -> dict[str, 
     return results
 
 
-def _check_images_folder(config: DarkroomConfig) -> None:
+def _check_images(config: DarkroomConfig) -> None:
     """The commonest mistakes, answered at once instead of after the imports."""
-    if "://" not in config.images_path:
-        try:
-            class_folder_names(Path(config.images_path))
-        except DataError as error:
-            raise DataError(f"data.images: {error}") from error
+    if "://" in config.images_path:
+        return
+    if config.data.listing is not None:
+        if not Path(config.images_path).is_file():
+            raise DataError(
+                f"data.listing.path: {config.images_path} is not a file. It must be the listing of the images."
+            )
+        return
+    try:
+        class_folder_names(Path(config.images_path))
+    except DataError as error:
+        raise DataError(f"data.images: {error}") from error
 
 
 def _log_path(config: DarkroomConfig, name: str) -> Path:

@@ -7,12 +7,12 @@ from typing import Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from darkroom.configuration.data_section import DataSection
 from darkroom.configuration.hyperparameters import check_range
 from darkroom.configuration.model_section import ModelSection
 from darkroom.configuration.section import Section
 from darkroom.configuration.sections import (
     BeamSection,
-    DataSection,
     EvaluationSection,
     PipelineSection,
     PushSection,
@@ -86,8 +86,8 @@ class DarkroomConfig(Section):
 
     @property
     def images_path(self) -> str:
-        """The folder of class folders."""
-        return self.resolve(self.data.images)
+        """Where the images are: the folder of class folders, or the listing that names them."""
+        return self.resolve(self.data.listing.path if self.data.listing else self.data.images)
 
     @property
     def repository_path(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import apache_beam as beam
 
-from darkroom.configuration.sections import SplitRatios
+from darkroom.configuration.split_ratios import SplitRatios
 from pipeline.features import SPLITS
 from pipeline.ingestion.splits import Tally, corrections, position, split_by_position, trim
 

@@ -12,7 +12,7 @@ from pipeline.ingestion.options import IngestionOptions
 
 
 class _ImageInputProcessor(input_processor.InputProcessor):
-    """One span, fingerprinted by the names, sizes and modification times of the files."""
+    """One span, fingerprinted by the names, labels, sizes and modification times of the images."""
 
     def __init__(self, splits: Iterable[example_gen_pb2.Input.Split], options: IngestionOptions) -> None:
         super().__init__(splits=splits)
@@ -28,8 +28,7 @@ class _ImageInputProcessor(input_processor.InputProcessor):
         return 0
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
-        source = self._options.source()
-        return source.fingerprint(source.class_names())
+        return self._options.source().fingerprint()
 
 
 class ImageDriver(driver.Driver):

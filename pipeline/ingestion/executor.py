@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 import apache_beam as beam
@@ -14,12 +14,15 @@ from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
 
 from darkroom.errors import DataError
+from darkroom.task import Task
 from pipeline.features import EVAL_SPLIT, SPLITS, TEST_SPLIT, TRAIN_SPLIT
 from pipeline.ingestion.class_tally import ClassTally
 from pipeline.ingestion.dataset_facts import DatasetFacts
+from pipeline.ingestion.labelled_image import Quarantined
 from pipeline.ingestion.options import IngestionOptions
 from pipeline.ingestion.quarantine import read_report, write_report
-from pipeline.ingestion.reading import QUARANTINED, CheckedImage, Quarantined, ReadImage
+from pipeline.ingestion.reading import QUARANTINED, CheckedImage, ReadImage
+from pipeline.ingestion.split_counts import ShardCount, classes_by_split, targets_by_split
 from pipeline.ingestion.splits import MIN_IMAGES_TO_HOLD_OUT, assign, merge_corrections
 from pipeline.ingestion.writing import SHARD_BYTES, WriteShards
 
@@ -41,8 +44,8 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
         """Runs the Beam pipeline.
 
         Raises:
-            DataError: the folder does not hold at least two classes with a usable image each, or too few images to
-                fill the three splits.
+            DataError: the source cannot be read, does not hold at least two classes with a usable image each, or too
+                few images to fill the three splits.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         options = IngestionOptions.model_validate_json(exec_properties["ingestion_options"])
@@ -50,15 +53,20 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
         quarantine = artifact_utils.get_single_instance(output_dict["quarantine"])
         source = options.source()
         labels = source.class_names()
-        shards = _shard_count(options, labels)
+        # So many shards that each is small enough to sort in memory.
+        shards = max(1, -(-source.total_bytes(options.limits.max_bytes) // SHARD_BYTES))
         with self._make_beam_pipeline() as pipeline:
-            _ingest(pipeline, options, labels, shards, examples.uri, quarantine.uri)
-        counts = _read_counts(examples.uri)
+            _ingest(pipeline, options, shards, examples.uri, quarantine.uri)
+        counted = _read_counts(examples.uri)
         refused = read_report(quarantine.uri)
+        is_regression = options.task is Task.REGRESSION
+        counts = {} if is_regression else classes_by_split(counted)
         facts = DatasetFacts(
-            source=options.root,
+            source=source.location,
+            task=options.task,
             labels=tuple(labels),
             counts=counts,
+            targets=targets_by_split(counted) if is_regression else {},
             quarantined=len(refused),
             notes=tuple(_notes(labels, counts)),
         )
@@ -70,19 +78,14 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
         examples_utils.set_file_format(examples, "tfrecords_gzip")
 
 
-def _ingest(  # noqa: PLR0917 - one call, all of them needed
-    pipeline: beam.Pipeline,
-    options: IngestionOptions,
-    labels: list[str],
-    shards: int,
-    examples_uri: str,
-    quarantine_uri: str,
+def _ingest(
+    pipeline: beam.Pipeline, options: IngestionOptions, shards: int, examples_uri: str, quarantine_uri: str
 ) -> None:
     source = options.source()
     read = (
         pipeline
-        | "Classes" >> beam.Create(list(enumerate(labels)))
-        | "Files" >> beam.FlatMapTuple(source.files)
+        | "Parts" >> beam.Create(list(source.parts()))
+        | "Images" >> beam.FlatMap(source.images)
         | "Spread" >> beam.Reshuffle()
         | "Read" >> beam.ParDo(ReadImage(options.limits)).with_outputs(QUARANTINED, main="images")
     )
@@ -106,7 +109,7 @@ def _ingest(  # noqa: PLR0917 - one call, all of them needed
     )
 
 
-def _label_and_hash(image: CheckedImage) -> tuple[int, str]:
+def _label_and_hash(image: CheckedImage) -> tuple[int | None, str]:
     return image.label, image.sha256
 
 
@@ -114,34 +117,19 @@ def _with_split(image: CheckedImage, ratios: Any, moved: dict[str, str]) -> tupl
     return assign(image.sha256, ratios, moved), image
 
 
-def _shard_count(options: IngestionOptions, labels: list[str]) -> int:
-    """So many shards that each is small enough to sort in memory."""
-    source = options.source()
-    total = 0
-    for label, text in enumerate(labels):
-        for file in source.files(label, text):
-            try:
-                total += min(tf.io.gfile.stat(file.path).length, options.limits.max_bytes)
-            except tf.errors.OpError:
-                continue  # reading it will say what is wrong, and put it aside
-    return max(1, -(-total // SHARD_BYTES))
-
-
-def _write_counts(counts: list[tuple[str, str, int]], uri: str) -> None:
+def _write_counts(counts: list[ShardCount], uri: str) -> None:
     with tf.io.gfile.GFile(f"{uri}/{_COUNTS_FILE}", "w") as file:
-        file.write(json.dumps(sorted(counts)))
+        # In an order of their own, so that sums of floats come out the same each time.
+        file.write(json.dumps(sorted((asdict(count) for count in counts), key=lambda count: list(count.values()))))
 
 
-def _read_counts(uri: str) -> dict[str, dict[str, int]]:
+def _read_counts(uri: str) -> list[ShardCount]:
     """What the workers counted; the file is only their way to hand it over."""
     path = f"{uri}/{_COUNTS_FILE}"
     with tf.io.gfile.GFile(path) as file:
-        counted = json.load(file)
+        counts = [ShardCount(**count) for count in json.load(file)]
     tf.io.gfile.remove(path)
-    counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
-    for split, text, count in counted:
-        counts[split][text] += count
-    return {split: dict(sorted(by_class.items())) for split, by_class in counts.items()}
+    return counts
 
 
 def _notes(labels: list[str], counts: dict[str, dict[str, int]]) -> list[str]:
@@ -158,22 +146,26 @@ def _notes(labels: list[str], counts: dict[str, dict[str, int]]) -> list[str]:
 
 
 def _require_enough(facts: DatasetFacts, refused: list[Quarantined]) -> None:
-    """Training needs two classes with images, and every split needs an image."""
-    usable = {label for split in SPLITS for label in facts.counts[split]}
+    """Every class needs an image, and so does every split."""
     named = "".join(f"\n  {entry.file}: {entry.reason}: {entry.detail}" for entry in refused[:_NAMED_IN_ERRORS])
     if len(refused) > _NAMED_IN_ERRORS:
         named += f"\n  and {len(refused) - _NAMED_IN_ERRORS} more"
+    aside = f" Put aside ({len(refused)}):{named}" if refused else ""
+    usable = {label for counts in facts.counts.values() for label in counts}
     empty = [label for label in facts.labels if label not in usable]
     if empty:
         raise DataError(
-            f"{facts.source}: no usable image of {', '.join(map(repr, empty))}. Every class folder needs at least one "
-            f"image that can be decoded; add some, or remove the folder."
-            f"{f' Put aside ({len(refused)}):{named}' if refused else ''}"
+            f"{facts.source}: no usable image of {', '.join(map(repr, empty))}. Every class needs at least one image "
+            f"that can be decoded; add some, or leave the class out.{aside}"
         )
     if not all(facts.split_size(split) for split in (TRAIN_SPLIT, EVAL_SPLIT, TEST_SPLIT)):
         total = sum(facts.split_size(split) for split in SPLITS)
+        need = (
+            f"At least {MIN_IMAGES_TO_HOLD_OUT} different images are needed; a useful model needs dozens."
+            if facts.task is Task.REGRESSION
+            else f"At least one class needs {MIN_IMAGES_TO_HOLD_OUT} different images; a useful model needs dozens of "
+            "each class."
+        )
         raise DataError(
-            f"{facts.source}: {total} usable images are too few to fill the splits train, eval and test. At least one "
-            f"class needs {MIN_IMAGES_TO_HOLD_OUT} different images; a useful model needs dozens of each class."
-            f"{f' Put aside ({len(refused)}):{named}' if refused else ''}"
+            f"{facts.source}: {total} usable images are too few to fill the splits train, eval and test. {need}{aside}"
         )

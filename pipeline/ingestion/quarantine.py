@@ -9,7 +9,7 @@ from dataclasses import asdict
 import tensorflow as tf
 from tfx.types.artifact import Artifact
 
-from pipeline.ingestion.reading import Quarantined
+from pipeline.ingestion.labelled_image import Quarantined
 
 REPORT_FILE = "quarantine.jsonl"
 

@@ -10,11 +10,11 @@ import apache_beam as beam
 import tensorflow as tf
 
 from pipeline import features
-from pipeline.ingestion.class_folders import LabelledFile
+from pipeline.ingestion import storage
+from pipeline.ingestion.labelled_image import UNREADABLE, LabelledImage, Quarantined
 from preprocessing.images import ImageHeader, ImageLimits, ImageRefusedError, Refusal, inspect_image, verify_image
 
 QUARANTINED = "quarantined"
-UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,32 +23,17 @@ class CheckedImage:
 
     Attributes:
         sha256: of the file's bytes, in hexadecimal.
-        label: class id.
-        text: class name.
+        label: class id; None for a regression.
+        text: class name; empty for a regression.
+        target: a regression's; None for classes.
         example: serialised tf.Example with the keys of `pipeline.features`.
     """
 
     sha256: str
-    label: int
+    label: int | None
     text: str
+    target: float | None
     example: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """A file that was put aside.
-
-    Attributes:
-        file: path relative to the source's root.
-        label: class name.
-        reason: a `preprocessing.images.Refusal`, or `unreadable`.
-        detail: what was found and what to do.
-    """
-
-    file: str
-    label: str
-    reason: str
-    detail: str
 
 
 class ReadImage(beam.DoFn):
@@ -69,14 +54,16 @@ class ReadImage(beam.DoFn):
 
         self._decoded_shape = decoded_shape
 
-    def process(self, element: LabelledFile) -> Iterator[CheckedImage | beam.pvalue.TaggedOutput]:
-        """Reads, inspects, verifies and decodes one file."""
+    def process(self, element: LabelledImage | Quarantined) -> Iterator[CheckedImage | beam.pvalue.TaggedOutput]:
+        """Reads, inspects, verifies and decodes one image; what a source put aside passes through."""
+        if isinstance(element, Quarantined):
+            yield beam.pvalue.TaggedOutput(QUARANTINED, element)
+            return
         try:
-            with tf.io.gfile.GFile(element.path, "rb") as file:
-                # One byte more than allowed is enough to refuse by size without reading the rest.
-                image_bytes = file.read(self._limits.max_bytes + 1)
-        except tf.errors.OpError as error:
-            yield self._quarantine(element, UNREADABLE, f"cannot be read: {str(error.message).splitlines()[0]}")
+            # One byte more than allowed is enough to refuse by size without reading the rest.
+            image_bytes = storage.read_bytes(element.path, self._limits.max_bytes + 1)
+        except OSError as error:
+            yield self._quarantine(element, UNREADABLE, f"cannot be read: {error.strerror or error}")
             return
         try:
             header = inspect_image(image_bytes, self._limits)
@@ -90,6 +77,7 @@ class ReadImage(beam.DoFn):
             sha256=sha256,
             label=element.label,
             text=element.text,
+            target=element.target,
             example=to_example(image_bytes, header, element, sha256).SerializeToString(deterministic=True),
         )
 
@@ -107,27 +95,33 @@ class ReadImage(beam.DoFn):
             )
 
     @staticmethod
-    def _quarantine(file: LabelledFile, reason: str, detail: str) -> beam.pvalue.TaggedOutput:
-        return beam.pvalue.TaggedOutput(QUARANTINED, Quarantined(file.name, file.text, reason, detail))
+    def _quarantine(image: LabelledImage, reason: str, detail: str) -> beam.pvalue.TaggedOutput:
+        label = image.text if image.target is None else str(image.target)
+        return beam.pvalue.TaggedOutput(QUARANTINED, Quarantined(image.name, label, reason, detail))
 
 
-def to_example(image_bytes: bytes, header: ImageHeader, file: LabelledFile, sha256: str) -> tf.train.Example:
+def to_example(image_bytes: bytes, header: ImageHeader, image: LabelledImage, sha256: str) -> tf.train.Example:
     """An example with the ImageNet TFRecord keys; height and width are as a viewer shows the image."""
-    return tf.train.Example(
-        features=tf.train.Features(
-            feature={
-                features.ENCODED: _bytes(image_bytes),
-                features.FORMAT: _bytes(header.format.value.encode()),
-                features.FILENAME: _bytes(file.name.encode(errors="surrogateescape")),
-                features.HEIGHT: _int(header.height),
-                features.WIDTH: _int(header.width),
-                features.CHANNELS: _int(header.channels),
-                features.SHA256: _bytes(sha256.encode()),
-                features.LABEL: _int(file.label),
-                features.LABEL_TEXT: _bytes(file.text.encode(errors="surrogateescape")),
-            }
-        )
-    )
+    feature = {
+        features.ENCODED: _bytes(image_bytes),
+        features.FORMAT: _bytes(header.format.value.encode()),
+        features.FILENAME: _text(image.name),
+        features.HEIGHT: _int(header.height),
+        features.WIDTH: _int(header.width),
+        features.CHANNELS: _int(header.channels),
+        features.SHA256: _bytes(sha256.encode()),
+        **{features.EXTRA + name: _text(text) for name, text in image.extra},
+    }
+    if image.label is not None:
+        feature |= {features.LABEL: _int(image.label), features.LABEL_TEXT: _text(image.text)}
+    if image.target is not None:
+        feature[features.TARGET] = tf.train.Feature(float_list=tf.train.FloatList(value=[image.target]))
+    return tf.train.Example(features=tf.train.Features(feature=feature))
+
+
+def _text(value: str) -> tf.train.Feature:
+    # A file's name need not be UTF-8.
+    return _bytes(value.encode(errors="surrogateescape"))
 
 
 def _bytes(value: bytes) -> tf.train.Feature:

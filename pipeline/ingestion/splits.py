@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from darkroom.configuration.sections import SplitRatios
+from darkroom.configuration.split_ratios import SplitRatios
 from pipeline.features import EVAL_SPLIT, SPLITS, TEST_SPLIT, TRAIN_SPLIT
 
 # A class needs this many distinct images before some are held out: one to train on, one to watch, one to judge by.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import tensorflow as tf
 
 from pipeline.ingestion.reading import CheckedImage
+from pipeline.ingestion.split_counts import ShardCount, count_shard
 
 # A shard is sorted in memory before it is written.
 SHARD_BYTES = 128 * 1024 * 1024
@@ -18,7 +18,7 @@ SHARD_BYTES = 128 * 1024 * 1024
 class WriteShards(beam.PTransform):
     """`(split, CheckedImage)` to gzipped TFRecord shards under `<uri>/Split-<split>/`.
 
-    Returns `(split, class name, count)` for what was written, for the summary.
+    Returns a `ShardCount` for what was written, for the summary.
     """
 
     def __init__(self, uri: str, shards: int) -> None:
@@ -44,7 +44,7 @@ def _with_shard(element: tuple[str, CheckedImage], shards: int) -> tuple[tuple[s
 
 def _write_shard(
     element: tuple[tuple[str, int], Iterable[CheckedImage]], uri: str, shards: int
-) -> Iterator[tuple[str, str, int]]:
+) -> Iterator[ShardCount]:
     (split, shard), images = element
     # TFX's naming, so that every TFX component finds the shards; duplicates (same bytes) are told apart by the label
     # and the file's name inside the example.
@@ -56,5 +56,4 @@ def _write_shard(
     with tf.io.TFRecordWriter(path, options) as writer:
         for image in ordered:
             writer.write(image.example)
-    for text, count in sorted(Counter(image.text for image in ordered).items()):
-        yield split, text, count
+    yield from count_shard(split, ((image.text, image.target) for image in ordered))

@@ -29,7 +29,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     spec = PreprocessingSpec.model_validate_json(custom_config[SPEC_KEY])
     image_bytes = tf.reshape(_dense(inputs[features.ENCODED]), [-1])
     batch = tf.shape(image_bytes)[0]
-    outputs = {_COUNT: _for_each(tft.sum(tf.ones([batch], tf.int64)), batch)}
+    outputs = {_COUNT: _for_each(tft.sum(tf.ones_like(image_bytes, tf.int64)), batch)}
     if spec.needs_statistics:
         totals = _totals_function(spec)(image_bytes)
         outputs[_SUMS] = _for_each(tft.sum(totals[:, 0, :], reduce_instance_dims=False), batch)

@@ -20,3 +20,8 @@ from darkroom.configuration import DarkroomConfig
 def test_a_task_that_does_not_fit_the_classes_is_refused(data: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         DarkroomConfig.model_validate({"data": data})
+
+
+def test_two_sources_are_refused() -> None:
+    with pytest.raises(ValidationError, match="images and listing are both given"):
+        DarkroomConfig.model_validate({"data": {"images": "photos", "listing": {"path": "list.csv"}}})

@@ -1,14 +1,17 @@
 """The whole ingestion on Beam, over real files."""
 
 import hashlib
+import statistics
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
-from darkroom.configuration.sections import SplitRatios
+from darkroom.configuration.listing_section import ListingSection
+from darkroom.configuration.split_ratios import SplitRatios
 from darkroom.errors import DataError
+from darkroom.task import Task
 from pipeline import features
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.ingestion.executor import ImageExecutor
@@ -22,14 +25,12 @@ from tests.preprocessing.made_images import jpeg_bytes, photo, png_bytes
 class Ingested:
     """Runs the executor and reads what it wrote."""
 
-    def __init__(self, root: Path, target: Path, classes=None, limits=None):
+    def __init__(self, root: Path, target: Path, **options):
         self.examples = standard_artifacts.Examples()
         self.examples.uri = str(target / "examples")
         quarantine = Quarantine()
         quarantine.uri = str(target / "quarantine")
-        options = IngestionOptions(
-            root=str(root), classes=classes, ratios=SplitRatios(), limits=limits or ImageLimits()
-        )
+        options = IngestionOptions(root=str(root), **{"ratios": SplitRatios(), "limits": ImageLimits()} | options)
         ImageExecutor().Do(
             {},
             {"examples": [self.examples], "quarantine": [quarantine]},
@@ -175,3 +176,50 @@ def test_limits_of_the_configuration_apply(tmp_path):
     (root / "0" / "big.png").write_bytes(png_bytes(photo(50, 60)))
     ingested = Ingested(root, tmp_path / "out", limits=ImageLimits(max_side=40))
     assert ingested.quarantined["0/big.png"].reason == "too_long_side"
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """A regression: a number for each of 30 digits, one that is no number, and one without a file."""
+    root = write_digits(tmp_path_factory.mktemp("images"), digits=(0, 1), of_each=15)
+    names = sorted(str(path.relative_to(root)) for path in root.glob("*/*.png"))
+    targets = {name: 0.5 * number for number, name in enumerate(names)}
+    rows = [f"{name},{target},site {number % 2}" for number, (name, target) in enumerate(targets.items())]
+    listing = root / "list.csv"
+    listing.write_text("\n".join(["image,target,where taken", *rows, "a.png,nan,x", "0/missing.png,1,x"]))
+    section = ListingSection(path=str(listing))
+    return targets, Ingested(listing, tmp_path_factory.mktemp("out"), listing=section, task=Task.REGRESSION)
+
+
+def test_a_regressions_examples_carry_targets_and_columns_and_no_labels(measured):
+    targets, ingested = measured
+    seen = {}
+    for split in features.SPLITS:
+        for example in ingested.examples_of(split):
+            assert features.LABEL not in example
+            assert features.LABEL_TEXT not in example
+            assert example["image/extra/where taken"].bytes_list.value[0] in {b"site 0", b"site 1"}
+            seen[example[features.FILENAME].bytes_list.value[0].decode()] = example[features.TARGET].float_list.value[0]
+    assert seen == targets
+
+
+def test_a_regressions_facts_describe_the_targets_of_each_split(measured):
+    _, ingested = measured
+    assert ingested.facts.task is Task.REGRESSION
+    assert ingested.facts.labels == ()
+    assert ingested.facts.counts == {}
+    for split in features.SPLITS:
+        targets = [example[features.TARGET].float_list.value[0] for example in ingested.examples_of(split)]
+        found = ingested.facts.targets[split]
+        assert found.count == ingested.facts.split_size(split) == len(targets) > 0
+        assert found.mean == pytest.approx(statistics.fmean(targets))
+        assert found.deviation == pytest.approx(statistics.pstdev(targets))
+        assert (found.minimum, found.maximum) == (min(targets), max(targets))
+
+
+def test_rows_without_a_number_and_missing_files_are_put_aside(measured):
+    _, ingested = measured
+    assert {name: (entry.reason, entry.label) for name, entry in ingested.quarantined.items()} == {
+        "a.png": ("invalid_target", "nan"),
+        "0/missing.png": ("unreadable", "1.0"),
+    }

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from pipeline.ingestion.class_folders import LabelledFile
+from pipeline.ingestion.labelled_image import LabelledImage
 from pipeline.ingestion.reading import CheckedImage, ReadImage
 from preprocessing.images import ImageLimits
 from tests.preprocessing.made_images import photo, png_bytes
@@ -33,7 +33,7 @@ def without_privileges():
 
 
 def read(reader, path):
-    [element] = reader.process(LabelledFile(path=str(path), name="0/a.png", label=0, text="0"))
+    [element] = reader.process(LabelledImage(path=str(path), name="0/a.png", label=0, text="0"))
     return element
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.configuration.sections import SplitRatios
+from darkroom.configuration.split_ratios import SplitRatios
 from pipeline.features import SPLITS
 from pipeline.ingestion.class_tally import ClassTally
 from pipeline.ingestion.splits import assign, corrections, merge_corrections, position, split_by_position

@@ -1,0 +1,65 @@
+"""What every source of labelled images answers."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pipeline.ingestion import storage
+from pipeline.ingestion.labelled_image import LabelledImage, Quarantined
+
+
+class Source(ABC):
+    """A set of labelled images. Workers get copies, so a source pickles."""
+
+    @property
+    @abstractmethod
+    def location(self) -> str:
+        """Where it is, for messages."""
+
+    @abstractmethod
+    def class_names(self) -> list[str]:
+        """Class names in id order; none for a regression.
+
+        Raises:
+            DataError: the source does not exist, or does not hold classes that fit the task.
+        """
+
+    @abstractmethod
+    def parts(self) -> Sequence[Any]:
+        """What workers can read apart from one another; each goes to `images`."""
+
+    @abstractmethod
+    def images(self, part: Any) -> Iterator[LabelledImage | Quarantined]:
+        """The images of a part, and what cannot be one, in the same order each time."""
+
+    def fingerprint(self) -> str:
+        """SHA-256 in hexadecimal; another when an image is added, removed, renamed, labelled anew or rewritten."""
+        digest = hashlib.sha256()
+        for part in self.parts():
+            for image in self.images(part):
+                digest.update(repr(image).encode(errors="surrogateescape"))
+                if isinstance(image, LabelledImage):
+                    digest.update(_facts(image.path).encode())
+        return digest.hexdigest()
+
+    def total_bytes(self, largest: int) -> int:
+        """The size of all images, where those above `largest` count as that much."""
+        total = 0
+        for part in self.parts():
+            for image in self.images(part):
+                if isinstance(image, LabelledImage):
+                    try:
+                        total += min(storage.size_and_time(image.path)[0], largest)
+                    except OSError:
+                        continue  # reading it will say what is wrong, and put it aside
+        return total
+
+
+def _facts(path: str) -> str:
+    try:
+        return "{} {}".format(*storage.size_and_time(path))
+    except OSError:
+        return "unreadable"

@@ -1,0 +1,152 @@
+"""Opening and listing what a source names: local files by Python, everything else by TensorFlow's file systems.
+
+Local files do not go through TensorFlow, which wants names in UTF-8 and follows links in a circle.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+# What file managers leave behind; nobody means these as images.
+_IGNORED_FILES = frozenset({"thumbs.db", "desktop.ini"})
+_LOCAL_SCHEME = "file://"
+
+
+def read_bytes(path: str, limit: int | None = None) -> bytes:
+    """A file's bytes, at most `limit` of them.
+
+    Raises:
+        OSError: it cannot be read; the message is one line.
+    """
+    local = _local(path)
+    if local is not None:
+        with open(local, "rb") as file:
+            return file.read(-1 if limit is None else limit)
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            found: bytes = file.read(-1 if limit is None else limit)
+            return found
+    except tf.errors.OpError as error:
+        raise OSError(_first_line(error)) from error
+
+
+def size_and_time(path: str) -> tuple[int, int]:
+    """A file's size in bytes and when it was last written, in nanoseconds.
+
+    Raises:
+        OSError: nobody knows.
+    """
+    local = _local(path)
+    if local is not None:
+        found = os.stat(local)
+        return found.st_size, found.st_mtime_ns
+    try:
+        stat = tf.io.gfile.stat(path)
+    except tf.errors.OpError as error:
+        raise OSError(_first_line(error)) from error
+    return int(stat.length), int(stat.mtime_nsec)
+
+
+def exists(path: str) -> bool:
+    """Whether there is something at a path."""
+    local = _local(path)
+    return os.path.exists(local) if local is not None else bool(tf.io.gfile.exists(path))
+
+
+def folders_in(path: str) -> list[str]:
+    """Names of the folders in a folder, in order, without hidden ones.
+
+    Raises:
+        OSError: it is no folder that can be listed.
+    """
+    local = _local(path)
+    if local is not None:
+        with os.scandir(local) as entries:
+            return sorted(entry.name for entry in entries if not is_ignored(entry.name) and _is_folder(entry))
+    try:
+        names = sorted(name.rstrip("/") for name in tf.io.gfile.listdir(path))
+    except tf.errors.OpError as error:
+        raise OSError(_first_line(error)) from error
+    return [name for name in names if not is_ignored(name) and tf.io.gfile.isdir(join(path, name))]
+
+
+def files_under(path: str) -> Iterator[str]:
+    """Paths of the files in a folder and in the folders within it, in the same order each time.
+
+    A link to a folder is followed, unless it leads back to a folder that it lies in.
+    """
+    local = _local(path)
+    if local is None:
+        for where, _, names in sorted(tf.io.gfile.walk(path)):
+            yield from (join(where, name) for name in sorted(names) if not is_ignored(name))
+        return
+    scheme = path.removesuffix(local)
+    for found in _local_files(local, _folders_above(local)):
+        yield scheme + found
+
+
+def _folders_above(folder: str) -> frozenset[tuple[int, int]]:
+    above = set()
+    where = os.path.realpath(folder)
+    while (parent := os.path.dirname(where)) != where:
+        where = parent
+        stat = os.stat(where)
+        above.add((stat.st_dev, stat.st_ino))
+    return frozenset(above)
+
+
+def _local_files(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+    try:
+        stat = os.stat(folder)
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError:
+        # Reading it will say what is wrong, and put it aside.
+        yield folder
+        return
+    here = (stat.st_dev, stat.st_ino)
+    if here in above:
+        return
+    folders = []
+    for entry in entries:
+        if is_ignored(entry.name):
+            continue
+        if _is_folder(entry):
+            folders.append(entry.path)
+        else:
+            yield entry.path
+    for inner in folders:
+        yield from _local_files(inner, above | {here})
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link to itself
+
+
+def is_ignored(name: str) -> bool:
+    """Whether nobody means this file or folder as data."""
+    return name.startswith(".") or name.lower() in _IGNORED_FILES
+
+
+def join(folder: str, name: str) -> str:
+    """A path in a folder; an absolute path or a URL stays as it is."""
+    if name.startswith("/") or "://" in name:
+        return name
+    return f"{folder.rstrip('/')}/{name}"
+
+
+def _local(path: str) -> str | None:
+    """The path on this machine; None for another file system."""
+    if path.startswith(_LOCAL_SCHEME):
+        return path.removeprefix(_LOCAL_SCHEME)
+    return None if "://" in path else path
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+    return str(error.message).splitlines()[0]
