@@ -57,7 +57,7 @@ def measure(subject: Subject) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         summary, seconds, megabytes = run(make_project(Path(folder)), *overrides)
     found = {
-        "test_accuracy": summary["accuracy"],
+        "test_accuracy": summary["metrics"]["accuracy"],
         "seconds": seconds,
         "peak_megabytes": megabytes,
         "epochs": summary["epochs"],
@@ -74,7 +74,7 @@ def measure(subject: Subject) -> bool:
     )
     write_results(subject.name, found)
     within = seconds <= subject.max_seconds and megabytes <= MAX_MEGABYTES
-    return bool(summary["accuracy"] >= subject.min_accuracy and within)
+    return bool(summary["metrics"]["accuracy"] >= subject.min_accuracy and within)
 
 
 def main(names: list[str]) -> int:

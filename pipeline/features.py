@@ -7,6 +7,8 @@ HEIGHT = "image/height"
 WIDTH = "image/width"
 CHANNELS = "image/channels"
 SHA256 = "image/key/sha256"
+# Mean grey level, 0..255.
+BRIGHTNESS = "image/brightness"
 LABEL = "image/class/label"
 LABEL_TEXT = "image/class/text"
 # A regression's, instead of label and text: one float.

@@ -19,8 +19,9 @@ import darkroom
 from darkroom.configuration import DarkroomConfig
 from darkroom.configuration.recipe_section import LATEST_BLESSED
 from darkroom.configuration.sections import BeamSection
-from pipeline.evaluation.eval_config import eval_config
-from pipeline.features import EVAL_SPLIT, TEST_SPLIT, TRAIN_SPLIT
+from pipeline.evaluation.component import ModelEvaluator
+from pipeline.evaluation.options import EvaluationOptions
+from pipeline.features import EVAL_SPLIT, TRAIN_SPLIT
 from pipeline.ingestion.component import ImageExampleGen
 from pipeline.ingestion.options import IngestionOptions
 from pipeline.models.pixel_scaling import with_matching_scaling
@@ -76,13 +77,12 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
             STATE_ROOT_KEY: os.path.join(config.pipeline_root, "training"),
         },
     )
-    evaluator = components.Evaluator(
-        examples=data.examples,
-        example_splits=[TEST_SPLIT],
-        model=trainer.outputs["model"],
-        baseline_model=baseline.outputs["model"],
-        eval_config=eval_config(config.evaluation),
-    )
+    evaluator = ModelEvaluator(
+        data.examples,
+        trainer.outputs["model"],
+        baseline.outputs["model"],
+        EvaluationOptions.from_configuration(config),
+    ).with_id("Evaluator")
     pusher = ModelPusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],

@@ -12,7 +12,8 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
 from darkroom.configuration import DarkroomConfig
-from pipeline.evaluation.verdict import read_verdict
+from darkroom.task import Task
+from pipeline.evaluation.report import EvaluationReport
 from pipeline.features import SPLITS
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.ingestion.quarantine import read_report
@@ -44,7 +45,10 @@ class RunSummary(BaseModel):
         feeding: how the examples came to the network, and why; None for models of earlier versions.
         epochs: how many ran.
         tuned: hyperparameters that a search put in place of the configuration's.
-        accuracy, baseline_accuracy, loss: on the test split; None where not measured.
+        task: what the model predicts.
+        metrics: on the test split, by name.
+        intervals: of these, lowest and highest value.
+        baseline_metrics: of the latest blessed model on the same images; empty without one.
         blessed: whether the model passed the gate.
         reasons: a sentence for each rule of the gate.
         pushed_version, pushed_to: None when the model was not pushed.
@@ -63,9 +67,10 @@ class RunSummary(BaseModel):
     feeding: dict[str, Any] | None
     epochs: int
     tuned: dict[str, Any]
-    accuracy: float | None
-    baseline_accuracy: float | None
-    loss: float | None
+    task: Task
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    baseline_metrics: dict[str, float]
     blessed: bool
     reasons: tuple[str, ...]
     pushed_version: int | None
@@ -79,12 +84,7 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
     refused = read_report(_output(results, "ImageExampleGen", "quarantine").uri)
     description = _description(_output(results, "Trainer", "model"))
     blessing = _output(results, "Evaluator", "blessing")
-    verdict = read_verdict(
-        _output(results, "Evaluator", "evaluation").uri,
-        config.evaluation,
-        blessed=blessing.get_int_custom_property("blessed") == 1,
-        has_baseline=bool(results["Evaluator"].inputs.get("baseline_model")),
-    )
+    report = EvaluationReport.read(_output(results, "Evaluator", "evaluation").uri)
     pushed = _output(results, "ModelPusher", "pushed_model")
     is_pushed = pushed.get_int_custom_property("pushed") == 1
     return RunSummary(
@@ -101,11 +101,12 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
         feeding=description["training"].get("feeding"),
         epochs=description["training"]["epochs_run"],
         tuned=description["training"].get("tuned", {}),
-        accuracy=verdict.accuracy,
-        baseline_accuracy=verdict.baseline_accuracy,
-        loss=verdict.loss,
-        blessed=verdict.blessed,
-        reasons=verdict.reasons,
+        task=report.task,
+        metrics=report.values,
+        intervals=report.intervals,
+        baseline_metrics=report.baseline_values,
+        blessed=blessing.get_int_custom_property("blessed") == 1,
+        reasons=tuple(rule.sentence for rule in report.rules),
         pushed_version=int(pushed.get_string_custom_property("pushed_version")) if is_pushed else None,
         pushed_to=pushed.get_string_custom_property("pushed_destination") if is_pushed else None,
         seconds={node_id: round(result.seconds, 2) for node_id, result in results.items()},

@@ -15,6 +15,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 from darkroom.configuration import DarkroomConfig
+from darkroom.task import Task
 
 if TYPE_CHECKING:
     from pipeline.progress import EpochProgress
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 _MARKS = {"done": "[green]✓[/]", "cached": "[cyan]↺[/]", "failed": "[red]✗[/]"}
 
 _UNWRAPPED_WIDTH = 1000
+
+_SHOWN_METRICS = {
+    Task.MULTICLASS: ("accuracy", "f1_macro", "log_loss"),
+    Task.BINARY: ("accuracy", "f1", "roc_auc"),
+    Task.REGRESSION: ("rmse", "mae", "r2"),
+}
 
 # The report in the quarantine artifact holds all of them.
 _NAMED_FILES = 10
@@ -106,14 +113,13 @@ class RunDisplay:
         images = "  ".join(f"{split} {count:,}" for split, count in summary.images.items())
         put_aside = f"  put aside {len(summary.quarantined)}" if summary.quarantined else ""
         table.add_row("images", f"{images}{put_aside}")
-        table.add_row("classes", f"{len(summary.labels)}")
+        if summary.labels:
+            table.add_row("classes", f"{len(summary.labels)}")
         table.add_row("preprocessing", summary.preprocessing_version)
         for key, value in summary.tuned.items():
             table.add_row("tuned", escape(f"{key} {value}"))
-        table.add_row("accuracy", _number(summary.accuracy))
-        table.add_row(
-            "baseline", _number(summary.baseline_accuracy) if summary.baseline_accuracy is not None else "none yet"
-        )
+        for name in _SHOWN_METRICS[summary.task]:
+            table.add_row(name.replace("_", " "), _measured(summary, name))
         table.add_row("blessed", "[green]yes[/]" if summary.blessed else "[red]no[/]")
         for reason in summary.reasons:
             table.add_row("", escape(reason))
@@ -138,5 +144,15 @@ class RunDisplay:
             self._live.start()
 
 
-def _number(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.4f}"
+def _measured(summary: RunSummary, name: str) -> str:
+    """A measure, its confidence interval, and the baseline's."""
+    value = summary.metrics.get(name)
+    if value is None:
+        return "not defined"
+    text = f"{value:.4f}"
+    if name in summary.intervals:
+        low, high = summary.intervals[name]
+        text += f" [dim]({low:.4f} to {high:.4f})[/]"
+    if name in summary.baseline_metrics:
+        text += f"  baseline {summary.baseline_metrics[name]:.4f}"
+    return text

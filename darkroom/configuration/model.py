@@ -8,12 +8,12 @@ from typing import Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from darkroom.configuration.data_section import DataSection
+from darkroom.configuration.evaluation_section import EvaluationSection
 from darkroom.configuration.hyperparameters import check_range
 from darkroom.configuration.model_section import ModelSection
 from darkroom.configuration.section import Section
 from darkroom.configuration.sections import (
     BeamSection,
-    EvaluationSection,
     PipelineSection,
     PushSection,
 )
@@ -48,8 +48,8 @@ class DarkroomConfig(Section):
 
     @model_validator(mode="after")
     def _fits_the_task(self) -> Self:
-        watch_what_the_task_has(self.data.task, self.training, self.tuning)
-        check_task(self.data.task, self.training, self.tuning)
+        watch_what_the_task_has(self.data.task, self.training, self.tuning, self.evaluation)
+        check_task(self.data.task, self.training, self.tuning, self.evaluation)
         return self
 
     @model_validator(mode="after")

@@ -9,19 +9,6 @@ from pydantic import Field
 from darkroom.configuration.section import Section
 
 
-class EvaluationSection(Section):
-    """The gate: what a model must reach on the test split to be blessed."""
-
-    min_accuracy: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.5, description="Lowest accuracy on the test split."
-    )
-    max_accuracy_drop: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        default=0.01,
-        description="How far accuracy may fall below that of the latest blessed model, measured on the same test "
-        "split; null switches the comparison off.",
-    )
-
-
 class PushSection(Section):
     """Where blessed models go."""
 

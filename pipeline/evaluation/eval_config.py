@@ -1,55 +1,55 @@
-"""TFMA's configuration: the model's own `evaluate` signature, metrics, and thresholds."""
+"""TFMA's configuration: the model's own `evaluate` signature, metrics, slices."""
 
 from __future__ import annotations
 
 # The package's own `tfma.EvalConfig` is missing unless TFX was imported first; the protos are always there.
 from tensorflow_model_analysis.proto import config_pb2
 
-from darkroom.configuration.sections import EvaluationSection
+from darkroom.task import Task
 from pipeline import features
+from pipeline.evaluation.recording import BASELINE, CANDIDATE
+from pipeline.signatures import EVALUATE_SIGNATURE, PROBABILITIES, VALUE
 
-EVALUATE_SIGNATURE = "evaluate"
-# The outputs of that signature.
-PROBABILITIES = "probabilities"
-VALUE = "value"
-ACCURACY = "sparse_categorical_accuracy"
-
-# TFMA's metrics are float32, in which 18 of 20 is a little less than 0.9. A value that equals its bound shall pass.
-ROUNDING = 1e-6
+_OF_CLASSES = ("SparseCategoricalAccuracy", "SparseCategoricalCrossentropy")
+_OF_POSITIVE = ("AUC", "AUCPrecisionRecall", "Precision", "Recall", "CalibrationPlot")
+_OF_VALUES = ("MeanAbsoluteError", "MeanSquaredError", "MeanAbsolutePercentageError", "SquaredPearsonCorrelation")
 
 
-def eval_config(evaluation: EvaluationSection) -> config_pb2.EvalConfig:
-    """What the Evaluator component measures and requires.
+def eval_config(task: Task, *, has_baseline: bool) -> config_pb2.EvalConfig:
+    """What TFMA measures, for its own tools and at any size.
 
     The model is asked through its `evaluate` signature, which runs the same preprocessing and network as
     `serving_default`: what is measured is what is served.
     """
-    threshold = config_pb2.MetricThreshold(
-        value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": evaluation.min_accuracy - ROUNDING})
+    overall = config_pb2.SlicingSpec()
+    slices = [overall]
+    if task.has_classes:
+        slices.append(config_pb2.SlicingSpec(feature_keys=[features.LABEL_TEXT]))
+    return config_pb2.EvalConfig(
+        model_specs=[_model(name, task) for name in ((CANDIDATE, BASELINE) if has_baseline else (CANDIDATE,))],
+        slicing_specs=slices,
+        metrics_specs=list(_metrics(task)),
     )
-    if evaluation.max_accuracy_drop is not None:
-        threshold.change_threshold.CopyFrom(
-            config_pb2.GenericChangeThreshold(
-                direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
-                absolute={"value": -evaluation.max_accuracy_drop - ROUNDING},
+
+
+def _model(name: str, task: Task) -> config_pb2.ModelSpec:
+    return config_pb2.ModelSpec(
+        name=name,
+        is_baseline=name == BASELINE,
+        signature_name=EVALUATE_SIGNATURE,
+        label_key=features.LABEL if task.has_classes else features.TARGET,
+        prediction_key=PROBABILITIES if task.has_classes else VALUE,
+    )
+
+
+def _metrics(task: Task) -> list[config_pb2.MetricsSpec]:
+    names = ("ExampleCount", *(_OF_CLASSES if task.has_classes else _OF_VALUES))
+    found = [config_pb2.MetricsSpec(metrics=[config_pb2.MetricConfig(class_name=name) for name in names])]
+    if task is Task.BINARY:
+        found.append(
+            config_pb2.MetricsSpec(
+                metrics=[config_pb2.MetricConfig(class_name=name) for name in _OF_POSITIVE],
+                binarize=config_pb2.BinarizationOptions(class_ids={"values": [1]}),
             )
         )
-    overall = config_pb2.SlicingSpec()
-    metrics = [
-        config_pb2.MetricConfig(class_name="ExampleCount"),
-        config_pb2.MetricConfig(
-            class_name="SparseCategoricalAccuracy",
-            # `threshold` would hold for every slice, so that one class of few images could fail the model.
-            per_slice_thresholds=[config_pb2.PerSliceMetricThreshold(slicing_specs=[overall], threshold=threshold)],
-        ),
-        config_pb2.MetricConfig(class_name="SparseCategoricalCrossentropy"),
-    ]
-    return config_pb2.EvalConfig(
-        model_specs=[
-            config_pb2.ModelSpec(
-                signature_name=EVALUATE_SIGNATURE, label_key=features.LABEL, prediction_key=PROBABILITIES
-            )
-        ],
-        slicing_specs=[overall, config_pb2.SlicingSpec(feature_keys=[features.LABEL_TEXT])],
-        metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
-    )
+    return found

@@ -12,7 +12,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from darkroom.errors import DarkroomError
-from pipeline.evaluation.verdict import overall_metrics
+from pipeline.evaluation.report import EvaluationReport
 from pipeline.model_description import DESCRIPTION_FILE
 from pipeline.pusher.repository import push, versions
 
@@ -51,7 +51,8 @@ class ModelPusherExecutor(pusher_executor.Executor):
         version = _version_of(source, folder)
         if version is None:
             evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
-            version = push(source, folder, functools.partial(_add_evaluation, measured=overall_metrics(evaluation.uri)))
+            measured = EvaluationReport.read(evaluation.uri).values
+            version = push(source, folder, functools.partial(_add_evaluation, measured=measured))
         io_utils.copy_dir(str(source), pushed.uri)
         self._MarkPushed(pushed, pushed_destination=str(folder / str(version)), pushed_version=str(version))
 

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from pipeline import features
-from pipeline.evaluation.eval_config import EVALUATE_SIGNATURE
+from pipeline.signatures import EVALUATE_SIGNATURE
 from preprocessing.graph import PreprocessingGraph
 
 _PARSE = {features.ENCODED: tf.io.FixedLenFeature([], tf.string)}

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from pipeline.evaluation.eval_config import PROBABILITIES
+from pipeline.signatures import PROBABILITIES
 from pipeline.training.servable import ServableModel
 from preprocessing.graph import PreprocessingGraph
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from pipeline.evaluation.eval_config import VALUE
+from pipeline.signatures import VALUE
 from pipeline.training.servable import ServableModel
 
 

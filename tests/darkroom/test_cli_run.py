@@ -68,8 +68,8 @@ def summary(first):
 
 def test_a_good_model_is_pushed(project, summary):
     assert summary["blessed"]
-    assert summary["accuracy"] > 0.9
-    assert summary["baseline_accuracy"] is None
+    assert summary["metrics"]["accuracy"] > 0.9
+    assert summary["baseline_metrics"] == {}
     assert project.versions() == [summary["pushed_version"]]
     assert sum(summary["images"].values()) == 120
 
@@ -96,7 +96,7 @@ def test_the_pushed_model_describes_itself(project, summary):
     description = json.loads((folder / "assets.extra" / "darkroom.json").read_text())
     assert description["labels"] == ["0", "1", "2"]
     assert description["preprocessing"]["version"] == summary["preprocessing_version"]
-    assert description["evaluation"]["sparse_categorical_accuracy"] == pytest.approx(summary["accuracy"])
+    assert description["evaluation"] == summary["metrics"]
     assert (folder / "assets.extra" / "tf_serving_warmup_requests").stat().st_size > 0
 
 
@@ -146,7 +146,7 @@ def test_a_worse_model_is_compared_with_the_blessed_one_and_not_pushed(project, 
     verdict = json.loads(worse.stdout)
     assert not verdict["blessed"]
     assert verdict["pushed_to"] is None
-    assert verdict["baseline_accuracy"] == pytest.approx(summary["accuracy"])
+    assert verdict["baseline_metrics"]["accuracy"] == pytest.approx(summary["metrics"]["accuracy"])
     assert "failed." in verdict["reasons"][0]
     assert verdict["reasons"][0] in worse.stderr.replace("\n", " ") or "was not blessed" in worse.stderr
     assert project.versions() == [summary["pushed_version"]]
