@@ -30,3 +30,11 @@ class Task(StrEnum):
     def units(self, n_classes: int) -> int:
         """Width of the output layer that Darkroom builds."""
         return n_classes if self is Task.MULTICLASS else 1
+
+
+# The measures of the test split that tell most of each task.
+MAIN_METRICS = {
+    Task.MULTICLASS: ("accuracy", "f1_macro", "log_loss"),
+    Task.BINARY: ("accuracy", "f1", "roc_auc"),
+    Task.REGRESSION: ("rmse", "mae", "r2"),
+}

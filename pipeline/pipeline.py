@@ -10,7 +10,6 @@ from tfx import components
 from tfx.dsl.components.base import base_component, base_node
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
-from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types import BaseChannel, Channel, standard_artifacts
@@ -24,6 +23,7 @@ from pipeline.evaluation.options import EvaluationOptions
 from pipeline.features import EVAL_SPLIT, TRAIN_SPLIT
 from pipeline.ingestion.component import ImageExampleGen
 from pipeline.ingestion.options import IngestionOptions
+from pipeline.metadata_connection import metadata_connection
 from pipeline.models.pixel_scaling import with_matching_scaling
 from pipeline.pusher.component import ModelPusher
 from pipeline.statistics.channel_statistics import SPEC_KEY
@@ -172,9 +172,7 @@ def _pipeline(config: DarkroomConfig, nodes: list[base_node.BaseNode]) -> tfx_pi
         pipeline_root=os.path.join(config.pipeline_root, "artifacts"),
         components=nodes,
         enable_cache=config.pipeline.cache,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(
-            os.path.join(config.pipeline_root, "metadata.sqlite")
-        ),
+        metadata_connection_config=metadata_connection(config),
         beam_pipeline_args=_beam_arguments(config.beam),
     )
 

@@ -64,6 +64,7 @@ def run_pipeline(
     *,
     on_start: Callable[[str], None],
     on_end: Callable[[NodeResult], None],
+    run_id: str | None = None,
 ) -> dict[str, NodeResult]:
     """Runs every node in topological order.
 
@@ -71,6 +72,7 @@ def run_pipeline(
         pipeline: with a metadata connection.
         on_start: called with a node's id before it runs.
         on_end: called with its result, also when it failed.
+        run_id: of the run in ML Metadata; this moment when not given.
 
     Returns:
         The results by node id.
@@ -80,7 +82,7 @@ def run_pipeline(
     """
     ir = compiler.Compiler().compile(pipeline)
     runtime_parameter_utils.substitute_runtime_parameter(
-        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: datetime.now(UTC).isoformat()}
+        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id or new_run_id()}
     )
     results: dict[str, NodeResult] = {}
     for node in ir.nodes:
@@ -94,6 +96,11 @@ def run_pipeline(
             raise NodeFailedError(node_id) from error
         on_end(results[node_id])
     return results
+
+
+def new_run_id() -> str:
+    """This moment, in ISO 8601."""
+    return datetime.now(UTC).isoformat()
 
 
 def launch_node(ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode) -> NodeResult:

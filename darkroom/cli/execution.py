@@ -50,27 +50,46 @@ def execute(config: DarkroomConfig, name: str, verbose: bool, action: Callable[[
             raise DarkroomError(f"{_headline(error)}\n{hint}") from error
 
 
-def run_nodes(display: RunDisplay, create: Callable[[], Pipeline]) -> dict[str, NodeResult]:
-    """Runs a pipeline's nodes, a line for each.
+def run_nodes(
+    display: RunDisplay, create: Callable[[], Pipeline], config: DarkroomConfig, run_id: str, description: str = ""
+) -> dict[str, NodeResult]:
+    """Runs a pipeline's nodes, a line for each, and keeps what the run was started with.
 
     Args:
         display: shows them.
         create: makes the pipeline; what it imports is slow and noisy.
+        config: that it is made of.
+        run_id: of the run.
+        description: of the run, the user's own words.
 
     Raises:
         DarkroomError: that of the node that failed.
     """
     with display.waiting("Starting TensorFlow and TFX"):
         # Seconds of noisy imports: inside the capture, and only once the configuration is known to be good.
+        from pipeline.metadata_connection import metadata_connection  # noqa: PLC0415
         from pipeline.progress import reporting_to  # noqa: PLC0415
         from pipeline.runner import NodeFailedError, run_pipeline  # noqa: PLC0415
+        from pipeline.runs.history import describe_run  # noqa: PLC0415
+        from pipeline.runs.run_facts import facts_of  # noqa: PLC0415
 
         _log_everything()
         pipeline = create()
+        facts = facts_of(config, description)
+    is_described = False
+
+    def node_ended(result: NodeResult) -> None:
+        nonlocal is_described
+        if not is_described:
+            # The first node's launch has made the run's context.
+            describe_run(metadata_connection(config), run_id, facts)
+            is_described = True
+        display.node_ended(result)
+
     start = time.monotonic()
     with reporting_to(display):
         try:
-            results = run_pipeline(pipeline, on_start=display.node_started, on_end=display.node_ended)
+            results = run_pipeline(pipeline, on_start=display.node_started, on_end=node_ended, run_id=run_id)
         except NodeFailedError as error:
             if isinstance(error.__cause__, DarkroomError):
                 raise error.__cause__ from error

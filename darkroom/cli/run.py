@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from darkroom.cli.execution import execute, run_nodes
 from darkroom.cli.output import Streams
+from darkroom.cli.report import page_path
 from darkroom.cli.run_display import RunDisplay
 from darkroom.configuration import DarkroomConfig, load_configuration
 from darkroom.configuration.load import DEFAULT_FILE
@@ -20,29 +22,49 @@ if TYPE_CHECKING:
 @click.command("run")
 @click.option("-c", "--config", "config_path", default=DEFAULT_FILE, show_default=True, help="The configuration file.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key: training.epochs=5.")
+@click.option("--description", default="", help="A few words about this run, for darkroom runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what TensorFlow, TFX and Beam say, instead of logging it.")
-def command(config_path: str, overrides: tuple[str, ...], as_json: bool, verbose: bool) -> None:
+def command(config_path: str, overrides: tuple[str, ...], description: str, as_json: bool, verbose: bool) -> None:
     """Run the pipeline: images in, validated and pushed model out.
 
     Exit codes: 0 pushed, 3 not blessed, 2 bad configuration or data, 1 failure.
     """
     config = load_configuration(config_path, overrides)
-    execute(config, "run", verbose, lambda display, streams: _run(config, as_json, display, streams))
+    execute(config, "run", verbose, lambda display, streams: _run(config, description, as_json, display, streams))
 
 
-def _run(config: DarkroomConfig, as_json: bool, display: RunDisplay, streams: Streams) -> None:
+def _run(config: DarkroomConfig, description: str, as_json: bool, display: RunDisplay, streams: Streams) -> None:
     def create() -> Pipeline:
         from pipeline.pipeline import create_pipeline  # noqa: PLC0415
 
         return create_pipeline(config)
 
-    results = run_nodes(display, create)
+    run_id = datetime.now(UTC).isoformat()
+    try:
+        results = run_nodes(display, create, config, run_id, description)
+    except Exception:
+        _write_page(config, run_id, display)
+        raise
     from pipeline.summary import summarize  # noqa: PLC0415
 
     summary = summarize(config, results)
     display.outcome(summary)
+    _write_page(config, run_id, display)
     if as_json:
         streams.stdout.write(summary.model_dump_json(indent=2) + "\n")
     if not summary.blessed:
         raise NotBlessedError(f"The model was not blessed, so it was not pushed. {' '.join(summary.reasons)}")
+
+
+def _write_page(config: DarkroomConfig, run_id: str, display: RunDisplay) -> None:
+    """The run's page, also of one that failed; nothing where it failed before its first node."""
+    from pipeline.report.files import write_page  # noqa: PLC0415
+    from pipeline.report.run_report import gather  # noqa: PLC0415
+    from pipeline.runs.history import RunHistory  # noqa: PLC0415
+
+    run = next((run for run in RunHistory.of(config).runs() if run.run_id == run_id), None)
+    if run is not None:
+        with display.waiting("Drawing the report"):
+            path = write_page(gather(run), page_path(config, run_id))
+        display.report(path)

@@ -15,7 +15,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 from darkroom.configuration import DarkroomConfig
-from darkroom.task import Task
+from darkroom.task import MAIN_METRICS
 
 if TYPE_CHECKING:
     from pipeline.progress import EpochProgress
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 _MARKS = {"done": "[green]✓[/]", "cached": "[cyan]↺[/]", "failed": "[red]✗[/]"}
 
 _UNWRAPPED_WIDTH = 1000
-
-_SHOWN_METRICS = {
-    Task.MULTICLASS: ("accuracy", "f1_macro", "log_loss"),
-    Task.BINARY: ("accuracy", "f1", "roc_auc"),
-    Task.REGRESSION: ("rmse", "mae", "r2"),
-}
 
 # The report in the quarantine artifact holds all of them.
 _NAMED_FILES = 10
@@ -98,6 +92,10 @@ class RunDisplay:
         """The whole run's duration."""
         self._print(f"   [dim]{'total':<26} {seconds:6.1f} s[/]")
 
+    def report(self, path: Path) -> None:
+        """Where the run's page is."""
+        self._print(f"[dim]report: {escape(str(path))}[/]")
+
     def close(self) -> None:
         """Takes the spinner away."""
         if self._live:
@@ -118,7 +116,7 @@ class RunDisplay:
         table.add_row("preprocessing", summary.preprocessing_version)
         for key, value in summary.tuned.items():
             table.add_row("tuned", escape(f"{key} {value}"))
-        for name in _SHOWN_METRICS[summary.task]:
+        for name in MAIN_METRICS[summary.task]:
             table.add_row(name.replace("_", " "), _measured(summary, name))
         table.add_row("blessed", "[green]yes[/]" if summary.blessed else "[red]no[/]")
         for reason in summary.reasons:

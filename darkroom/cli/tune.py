@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,7 +84,7 @@ def _tune(config: DarkroomConfig, display: RunDisplay) -> TuningReport:
 
         return create_tuning_pipeline(config)
 
-    results = run_nodes(display, create)
+    results = run_nodes(display, create, config, datetime.now(UTC).isoformat(), "tune")
     from pipeline.tuning.results import read_report  # noqa: PLC0415
 
     return read_report(results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -68,6 +69,7 @@ def assess(
         labels=facts.labels,
         images=recorded.images,
         looked_at=len(recorded.sha256),
+        test_set=hashlib.sha256("".join(recorded.sha256).encode()).hexdigest()[:12],
         confidence=section.confidence,
         measures=whole,
         trivial=trivial,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any, Self
 
-import tensorflow as tf
 from pydantic import BaseModel, ConfigDict
 
 from darkroom.task import Task
+from pipeline.artifact_files import read_text, write_text
 
 _FILE = "report.json"
 
@@ -95,6 +95,7 @@ class EvaluationReport(BaseModel):
         labels: class names in id order.
         images: in the test split.
         looked_at: of these, those that intervals, slices and curves are about.
+        test_set: fingerprint of these images: numbers of two evaluations compare where it is the same.
         confidence: of the intervals.
         measures: of the whole, by name.
         trivial: the same measures of the predictor that never looks at an image.
@@ -113,6 +114,7 @@ class EvaluationReport(BaseModel):
     labels: tuple[str, ...]
     images: int
     looked_at: int
+    test_set: str
     confidence: float
     measures: dict[str, Measured]
     trivial: dict[str, float | None]
@@ -150,11 +152,10 @@ class EvaluationReport(BaseModel):
 
     def write(self, evaluation_uri: str) -> None:
         """Writes it into the evaluation artifact."""
-        with tf.io.gfile.GFile(f"{evaluation_uri.rstrip('/')}/{_FILE}", "w") as file:
-            file.write(json.dumps(self.model_dump(mode="json"), ensure_ascii=False) + "\n")
+        text = json.dumps(self.model_dump(mode="json"), ensure_ascii=False) + "\n"
+        write_text(f"{evaluation_uri.rstrip('/')}/{_FILE}", text)
 
     @classmethod
     def read(cls, evaluation_uri: str) -> Self:
         """Reads that of an evaluation artifact."""
-        with tf.io.gfile.GFile(f"{evaluation_uri.rstrip('/')}/{_FILE}") as file:
-            return cls.model_validate_json(file.read())
+        return cls.model_validate_json(read_text(f"{evaluation_uri.rstrip('/')}/{_FILE}"))

@@ -24,6 +24,11 @@ _TITLES = {
     "f1": "F1",
     "f1_macro": "F1 (macro)",
     "f1_weighted": "F1 (weighted)",
+    **{
+        f"{kind}_{average}": f"{kind.capitalize()} ({average})"
+        for kind in ("precision", "recall")
+        for average in ("macro", "weighted")
+    },
     "brier": "The Brier score",
     **{name: name.upper() for name in ("mae", "mse", "rmse", "rmsle", "mape")},
 }

@@ -4,8 +4,10 @@
 The runs share one project, in the order in which a user would make them.
 """
 
+import hashlib
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,7 +81,7 @@ def test_the_screen_shows_components_training_and_outcome_and_no_noise(first, su
         assert re.search(rf"✓ {component} +done +\d+\.\d s\n", first.stderr), component
     assert re.search(r"epoch +1/12 .*\bloss \d", first.stderr)
     assert f"version {summary['pushed_version']} in {summary['pushed_to']}" in first.stderr
-    assert "baseline       none yet" in first.stderr
+    assert "There is no blessed model yet to compare with." in first.stderr
     noise = [line for line in first.stderr.splitlines() if re.search(r"WARNING|[IWE]\d{4} |absl|tensorflow/", line)]
     assert noise == []
 
@@ -141,7 +143,8 @@ def test_an_unchanged_run_reuses_everything_and_pushes_nothing_new(project, summ
 
 
 def test_a_worse_model_is_compared_with_the_blessed_one_and_not_pushed(project, summary):
-    worse = project.run(*QUICK, "--set", "training.epochs=1", "--set", "training.learning_rate=0.000001")
+    slow = ("--set", "training.epochs=1", "--set", "training.learning_rate=0.000001", "--description", "much too slow")
+    worse = project.run(*QUICK, *slow)
     assert worse.returncode == 3
     verdict = json.loads(worse.stdout)
     assert not verdict["blessed"]
@@ -150,6 +153,70 @@ def test_a_worse_model_is_compared_with_the_blessed_one_and_not_pushed(project, 
     assert "failed." in verdict["reasons"][0]
     assert verdict["reasons"][0] in worse.stderr.replace("\n", " ") or "was not blessed" in worse.stderr
     assert project.versions() == [summary["pushed_version"]]
+
+
+def asked(project, command, *arguments):
+    found = darkroom(command, *arguments, "-c", project.config)
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+def test_all_runs_are_listed_newest_first(project, summary):
+    worse, again, first = json.loads(asked(project, "runs", "--json"))
+    assert [run["outcome"] for run in (worse, again, first)] == [
+        "not blessed",
+        f"pushed as {summary['pushed_version']}",
+        f"pushed as {summary['pushed_version']}",
+    ]
+    assert first["metrics"]["accuracy"] == pytest.approx(summary["metrics"]["accuracy"])
+    assert worse["test_set"] == first["test_set"]
+    assert worse["description"] == "much too slow"
+    header, *lines = asked(project, "runs", "--csv", "--metric", "log_loss").splitlines()
+    assert header.endswith("test_images,code_revision,seconds,log_loss")
+    assert len(lines) == 3
+
+
+def test_each_run_has_a_page_that_needs_nothing_else(project, first, summary):
+    [written] = re.findall(r"report: (\S+\.html)", first.stderr)
+    page = Path(written).read_text()
+    assert f"Blessed, and pushed as version {summary['pushed_version']}." in page
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    assert len(page) < 3_000_000
+    assert len(list((project.config.parent / ".darkroom" / "reports").glob("*.html"))) == 3
+
+
+def test_a_report_is_written_again_as_facts_and_as_a_model_card(project, summary, tmp_path):
+    version = str(summary["pushed_version"])
+    facts = json.loads(asked(project, "report", version, "--format", "json"))
+    assert facts["evaluation"]["rules"][0]["sentence"] == summary["reasons"][0]
+    assert facts["configuration"]["model"]["name"] == "digits"
+    asked(project, "report", version, "-o", tmp_path / "card.md")
+    card = (tmp_path / "card.md").read_text()
+    assert card.startswith("# digits\n")
+    assert f"| Accuracy | {summary['metrics']['accuracy']:.4f} |" in card
+
+
+def test_what_changed_between_two_runs_is_said(project, summary):
+    found = json.loads(asked(project, "diff", str(summary["pushed_version"]), "latest", "--json"))
+    changed = {(each["area"], each["name"]): (each["first"], each["second"]) for each in found}
+    assert changed["configuration", "training.learning_rate"] == (0.001, 0.000001)
+    assert changed["measures", "accuracy"][0] > changed["measures", "accuracy"][1]
+    assert not [area for area, _ in changed if area in ("data", "code", "packages")]
+
+
+def test_a_version_is_traced_back_to_the_images_that_trained_it(project, summary):
+    version = str(summary["pushed_version"])
+    lineage = json.loads(asked(project, "lineage", version, "--json"))
+    assert lineage["trained_in"] == lineage["pushed_in"] == lineage["ingested_in"]
+    assert lineage["preprocessing_version"] == summary["preprocessing_version"]
+    images = [json.loads(line) for line in asked(project, "lineage", version, "--images", "train").splitlines()]
+    assert len(images) == summary["images"]["train"]
+    for image in images:
+        assert image["label"] == image["image"].split("/")[0]
+        assert hashlib.sha256((project.images / image["image"]).read_bytes()).hexdigest() == image["sha256"]
+    unknown = darkroom("lineage", "7", "-c", project.config)
+    assert unknown.returncode != 0
+    assert f"no run pushed a version 7; there are {version}" in unknown.stderr
 
 
 @pytest.fixture(scope="module")

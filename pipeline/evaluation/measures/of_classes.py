@@ -43,8 +43,12 @@ def lift(share: float) -> Measure:
 
     def of(answers: ClassAnswers, weights: Weights) -> float | None:
         counts = np.ones(len(answers.labels)) if weights is None else weights
-        order = np.argsort(-answers.probabilities[:, 1], kind="stable")
-        positive, counts = (answers.labels[order] == 1).astype(np.float64), counts[order]
+        # Images of the same score come in no order: each counts as positive as all of them together.
+        _, group = np.unique(-answers.probabilities[:, 1], return_inverse=True)
+        positives, images = np.bincount(group, counts * (answers.labels == 1)), np.bincount(group, counts)
+        of_group = _divided(positives.astype(np.float64), images.astype(np.float64))
+        order = np.argsort(group, kind="stable")
+        positive, counts = of_group[group][order], counts[order]
         base = float(np.average(positive, weights=counts))
         if base == 0:
             return None
@@ -141,7 +145,13 @@ def _balanced_accuracy(answers: ClassAnswers, weights: Weights) -> float:
 
 
 def _of_positive(of_each: OfClasses) -> Measure:
-    return Measure(lambda answers, weights: float(of_each(answers.confusion(weights))[1]))
+    """Of the positive class; not defined where no image is of it."""
+
+    def of(answers: ClassAnswers, weights: Weights) -> float | None:
+        matrix = answers.confusion(weights)
+        return float(of_each(matrix)[1]) if matrix[1].sum() > 0 else None
+
+    return Measure(of)
 
 
 OF_CLASSES: dict[str, Measure] = {

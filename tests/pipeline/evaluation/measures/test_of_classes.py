@@ -104,6 +104,11 @@ def test_lift_is_how_much_denser_positives_lie_at_the_top():
     assert measure.of(found, weights) == pytest.approx(1.0 / 0.3)
 
 
+def test_scores_that_are_all_the_same_have_no_lift():
+    found = ClassAnswers(np.array([1, 1, 0, 0, 0]), np.full((5, 2), 0.5, np.float32))
+    assert measures_of(Task.BINARY, 2, OPTIONS)["lift"].of(found, None) == pytest.approx(1.0)
+
+
 def test_calibration_error_is_how_far_confidence_lies_from_accuracy():
     sure = np.tile(np.array([[0.1, 0.9]], np.float32), (10, 1))
     labels = np.array([1] * 7 + [0] * 3)
@@ -115,7 +120,7 @@ def test_calibration_error_is_how_far_confidence_lies_from_accuracy():
 def test_what_is_not_defined_is_none():
     one_class = ClassAnswers(np.zeros(3, int), np.tile(np.array([[0.6, 0.4]], np.float32), (3, 1)))
     measures = measures_of(Task.BINARY, 2, OPTIONS)
-    assert [measures[name].of(one_class, None) for name in ("roc_auc", "pr_auc", "lift")] == [None] * 3
+    assert [measures[name].of(one_class, None) for name in ("roc_auc", "pr_auc", "lift", "recall")] == [None] * 4
 
 
 def test_measures_of_another_task_are_refused():

@@ -1,0 +1,33 @@
+"""Small files in artifacts: local ones without TensorFlow, whose import takes seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def read_text(uri: str) -> str:
+    """A file's text.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if "://" not in uri:
+        return Path(uri).read_text(encoding="utf-8")
+    with _gfile(uri, "r") as file:
+        return str(file.read())
+
+
+def write_text(uri: str, text: str) -> None:
+    """Writes a file; its folder is there."""
+    if "://" not in uri:
+        Path(uri).write_text(text, encoding="utf-8")
+        return
+    with _gfile(uri, "w") as file:
+        file.write(text)
+
+
+def _gfile(uri: str, mode: str) -> Any:
+    import tensorflow as tf  # noqa: PLC0415
+
+    return tf.io.gfile.GFile(uri, mode)

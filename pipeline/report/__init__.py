@@ -1,0 +1,1 @@
+"""What a run did, for people: a page, a model card, a table, a comparison."""

@@ -1,0 +1,1 @@
+"""Runs that were: found again in ML Metadata, described, compared, traced back."""

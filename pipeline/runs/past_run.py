@@ -1,0 +1,66 @@
+"""One run of a pipeline, as ML Metadata remembers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.runs.records import ArtifactRecord, NodeRecord, RecordedState
+from pipeline.runs.run_facts import RunFacts
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run.
+
+    Attributes:
+        run_id: the moment of its start, in ISO 8601.
+        pipeline: its name.
+        started, ended: of its first and last node.
+        nodes: by name, in the order of their starts; those that never started are not there.
+        facts: what it was started with; None for runs of earlier versions.
+    """
+
+    run_id: str
+    pipeline: str
+    started: datetime
+    ended: datetime
+    nodes: dict[str, NodeRecord]
+    facts: RunFacts | None
+
+    @property
+    def failed_node(self) -> str | None:
+        """The node that failed, if one did."""
+        return next((name for name, node in self.nodes.items() if node.state is RecordedState.FAILED), None)
+
+    @property
+    def outcome(self) -> str:
+        """In a few words."""
+        if self.failed_node is not None:
+            return f"failed in {self.failed_node}"
+        if self.pushed_version is not None:
+            return f"pushed as {self.pushed_version}"
+        if any(node.state is RecordedState.RUNNING for node in self.nodes.values()):
+            return "running"
+        if self.blessed is None:
+            return "ended early"
+        return "blessed, not pushed" if self.blessed else "not blessed"
+
+    @property
+    def blessed(self) -> bool | None:
+        """Whether the gate let the model pass; None where it did not come so far."""
+        blessing = self.output("Evaluator", "blessing")
+        return None if blessing is None else blessing.properties.get("blessed") == 1
+
+    @property
+    def pushed_version(self) -> int | None:
+        """Of the model repository."""
+        pushed = self.output("ModelPusher", "pushed_model")
+        if pushed is None or pushed.properties.get("pushed") != 1:
+            return None
+        return int(pushed.properties["pushed_version"])
+
+    def output(self, node_id: str, key: str) -> ArtifactRecord | None:
+        """An artifact that a node wrote or reused; None where it did not come so far."""
+        found = self.nodes[node_id].outputs.get(key, []) if node_id in self.nodes else []
+        return found[0] if found else None
