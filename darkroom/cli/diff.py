@@ -13,6 +13,9 @@ from rich.table import Table
 from darkroom.configuration import load_configuration
 from darkroom.configuration.load import DEFAULT_FILE
 
+# Characters of a value in the table; JSON has it whole.
+_LONGEST = 60
+
 
 @click.command("diff")
 @click.argument("first")
@@ -57,7 +60,10 @@ def command(first: str, second: str, config_path: str, as_json: bool) -> None:
 def _text(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:.4f}" if isinstance(value, float) else escape(str(value))
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = str(value)
+    return escape(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
 
 
 def _change(first: Any, second: Any) -> str:

@@ -31,13 +31,15 @@ def differences(first: RunReport, second: RunReport) -> list[Difference]:
     """All of them, the causes before the effects."""
     pairs = (
         ("data", _data(first), _data(second)),
-        ("code", {"revision": first.code_revision}, {"revision": second.code_revision}),
+        ("code", _code(first), _code(second)),
         ("configuration", _flat(first.configuration), _flat(second.configuration)),
         ("packages", first.packages, second.packages),
         ("model", _model(first), _model(second)),
         ("measures", _measures(first), _measures(second)),
     )
-    return [found for area, one, other in pairs for found in _between(area, one, other)]
+    # A run of an earlier version did not keep all of it.
+    known = [(area, one, other) for area, one, other in pairs if one and other]
+    return [found for area, one, other in known for found in _between(area, one, other)]
 
 
 def _between(area: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Difference]:
@@ -57,6 +59,10 @@ def _data(report: RunReport) -> dict[str, Any]:
         "put aside": sum(report.put_aside.values()),
         "test set": report.evaluation.test_set if report.evaluation else None,
     }
+
+
+def _code(report: RunReport) -> dict[str, Any]:
+    return {"revision": report.code_revision} if report.packages else {}
 
 
 def _model(report: RunReport) -> dict[str, Any]:
