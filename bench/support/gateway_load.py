@@ -48,7 +48,8 @@ class ServedGateway:
             cwd=cwd,
         )
         assert self.process.stdout is not None
-        self.port = json.loads(self.process.stdout.readline())["rest_port"]
+        listening = json.loads(self.process.stdout.readline())
+        self.port, self.grpc_port = listening["rest_port"], listening["grpc_port"]
         self.ready = json.loads(self.process.stdout.readline())
 
     def __enter__(self) -> Self:

@@ -12,7 +12,7 @@ from serving import rest_json, tensors
 from serving.errors import Code, ServingError
 from serving.gateway.image_check import ImageChecker
 from serving.gateway.image_fetcher import ImageFetcher
-from serving.gateway.labels import note_classified, note_predicted, read_predictions
+from serving.gateway.labels import read_predictions
 from serving.gateway.limits import Buffer, Limiter
 from serving.gateway.metrics import GatewayMetrics
 from serving.gateway.pool import BackendPool
@@ -313,14 +313,11 @@ class GatewayCore:
         self, request: predict_pb2.PredictRequest, images: Sequence[bytes], record: RequestRecord
     ) -> predict_pb2.PredictResponse:
         response: predict_pb2.PredictResponse = await self._answered("Predict", request, images, record)
-        note_predicted(response, record)
         return response
 
     async def _answered(self, method: str, request: Any, images: Sequence[bytes], record: RequestRecord) -> Any:
         response = await self._call(method, request, images, record)
         self._note_answer(request.model_spec, response.model_spec, record)
-        if method == "Classify":
-            note_classified(response, record)
         self._releases.mirror(method, request, response, record)
         return response
 

@@ -11,6 +11,7 @@ import grpc.aio
 from serving.errors import ServingError
 from serving.gateway.image_check import RefusedImageError
 from serving.gateway.limits import OverloadedError
+from serving.gateway.message_size import arrived_bytes
 from serving.gateway.record import RequestRecord, allowed_seconds, request_id_from
 from serving.gateway.scope import RequestScope
 from serving.gateway.security.errors import AccessError
@@ -58,7 +59,7 @@ class GrpcCalls:
         trailers: list[tuple[str, str]] = [(REQUEST_ID, record.request_id)]
         try:
             with self._scope.request(record):
-                record.request_bytes = request.ByteSize()
+                record.request_bytes = arrived_bytes()
                 response = await call(request, record)
         except ServingError as error:
             if isinstance(error, RefusedImageError):

@@ -11,8 +11,22 @@ from serving.gateway.record import RequestRecord
 from serving.protos import classification_pb2, predict_pb2
 
 
-def note_predicted(response: predict_pb2.PredictResponse, record: RequestRecord) -> None:
-    """Keep each image's most probable class for the metrics, where the answer is a Darkroom model's."""
+def note_answer(record: RequestRecord) -> None:
+    """Keep each image's most probable class for the metrics, where a Darkroom model or a Classify answered.
+
+    Raises:
+        ServingError: the answer's tensors contradict themselves.
+    """
+    exchange = record.exchange
+    if exchange is None or record.code is not None:
+        return
+    if exchange.method == "Predict":
+        _note_predicted(exchange.response, record)
+    elif exchange.method == "Classify":
+        _note_classified(exchange.response, record)
+
+
+def _note_predicted(response: predict_pb2.PredictResponse, record: RequestRecord) -> None:
     outputs = response.outputs
     if not {"labels", "probabilities"} <= outputs.keys():
         return
@@ -25,8 +39,7 @@ def note_predicted(response: predict_pb2.PredictResponse, record: RequestRecord)
     ]
 
 
-def note_classified(response: classification_pb2.ClassificationResponse, record: RequestRecord) -> None:
-    """The same for Classify, whose answer names the classes of each example."""
+def _note_classified(response: classification_pb2.ClassificationResponse, record: RequestRecord) -> None:
     best = (
         max(found.classes, key=lambda scored: scored.score, default=None) for found in response.result.classifications
     )

@@ -126,6 +126,8 @@ class BackendPool:
         backends = list(self._backends.values())
         if all(backend.state is BackendState.HANGING for backend in backends):
             raise ServingError(Code.UNAVAILABLE, f"no model server answers ({self.describe_state()})")
+        if len(backends) == 1:
+            return backends[0]
         version = _version_of(request)
         for fits in (
             lambda backend: backend not in tried,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from serving.errors import Code, ServingError
+from serving.gateway.labels import note_answer
 from serving.gateway.limits import OverloadedError
 from serving.gateway.metrics import GatewayMetrics
 from serving.gateway.process_log import CURRENT_REQUEST
@@ -77,12 +78,23 @@ class RequestScope:
             _note(record, internal)
             raise internal from error
         finally:
-            self._metrics.request_answered(record)
-            self._log.write(record)
-            self.observers(record)
-            self.open_requests -= 1
-            if not self.open_requests:
-                self._idle.set()
+            # Not before the answer, which the adapter hands to its server before the loop comes to this.
+            asyncio.get_running_loop().call_soon(self._account, record)
+
+    def _account(self, record: RequestRecord) -> None:
+        """Count, log and show a request that is done."""
+        try:
+            note_answer(record)
+        except (ServingError, ValueError) as error:
+            # The client has the answer as the model gave it. Metrics and drift do without its classes.
+            _LOG.warning("The answer to request %s can't be counted by class: %s", record.request_id, error)
+            self._metrics.observer_failed()
+        self._metrics.request_answered(record)
+        self._log.write(record)
+        self.observers(record)
+        self.open_requests -= 1
+        if not self.open_requests:
+            self._idle.set()
 
     def _refuse_when_draining(self) -> None:
         if self.refusing:

@@ -34,7 +34,7 @@ def test_a_message_has_the_request_and_the_trace_it_belongs_to(backend, written,
     def fail(*arguments):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("serving.gateway.core.note_predicted", fail)
+    monkeypatch.setattr("serving.gateway.core.GatewayCore._note_answer", fail)
     trace = "0af7651916cd43dd8448eb211c80319c"
     with running_gateway(backend.address) as gateway:
         answer = gateway.post(RED, x_request_id="my-id", traceparent=f"00-{trace}-b7ad6b7169203331-01")
