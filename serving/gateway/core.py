@@ -92,7 +92,7 @@ class GatewayCore:
         """
         self._note_target(record, spec)
         _check_top_k(top_k)
-        with self._limiter.slot():
+        async with self._limiter.slot(record):
             response = await self._predict_encoded(spec, images, record)
             return await self._labelled(response, top_k, record)
 
@@ -105,7 +105,7 @@ class GatewayCore:
             ServingError: as `predict_images`.
         """
         self._note_target(record, spec)
-        with self._limiter.slot():
+        async with self._limiter.slot(record):
             response = await self._predict_encoded(spec, images, record)
             return rest_json.render_predict(response.outputs, rest_json.RequestFormat.ROW)
 
@@ -115,7 +115,7 @@ class GatewayCore:
         Raises:
             ServingError: as TF Serving answers, and INVALID_ARGUMENT for a refused image.
         """
-        with self._limiter.slot():
+        async with self._limiter.slot(record):
             response, request_format = await self._predict_parsed(spec, parsed, record)
             return rest_json.render_predict(response.outputs, request_format)
 
@@ -128,7 +128,7 @@ class GatewayCore:
             ServingError: as `predict_json`; FAILED_PRECONDITION when the answer isn't one for each image.
         """
         _check_top_k(top_k)
-        with self._limiter.slot():
+        async with self._limiter.slot(record):
             response, _ = await self._predict_parsed(spec, parsed, record)
             return await self._labelled(response, top_k, record)
 
@@ -212,7 +212,7 @@ class GatewayCore:
     async def predict(self, request: predict_pb2.PredictRequest, record: RequestRecord) -> predict_pb2.PredictResponse:
         """Pass a Predict request on once its images are inspected."""
         self._note_target(record, request.model_spec)
-        with self._limiter.slot():
+        async with self._limiter.slot(record):
             images = self._checker.images_of_predict(request)
             self._inspect(images, record)
             return await self._releases.run(
@@ -237,7 +237,7 @@ class GatewayCore:
         """Pass a MultiInference request on once the images in its examples are inspected."""
         if request.tasks:
             self._note_target(record, request.tasks[0].model_spec)
-        with self._limiter.slot():
+        async with self._limiter.slot(record):
             images = self._checker.images_of_examples(request.input)
             self._inspect(images, record)
             return await self._releases.run(
@@ -280,7 +280,7 @@ class GatewayCore:
 
     async def _pass_examples(self, method: str, request: Any, record: RequestRecord) -> Any:
         self._note_target(record, request.model_spec)
-        with self._limiter.slot():
+        async with self._limiter.slot(record):
             images = self._checker.images_of_examples(request.input)
             self._inspect(images, record)
             return await self._releases.run(

@@ -10,8 +10,8 @@ import grpc.aio
 
 from serving.errors import ServingError
 from serving.gateway.image_check import RefusedImageError
-from serving.gateway.limits import OverloadedError
 from serving.gateway.message_size import arrived_bytes
+from serving.gateway.overload.errors import OverloadedError
 from serving.gateway.record import RequestRecord, allowed_seconds, request_id_from
 from serving.gateway.scope import RequestScope
 from serving.gateway.security.errors import AccessError
@@ -26,6 +26,11 @@ _LONGEST_DETAILS = 4000
 REFUSAL_REASON = "x-refusal-reason"
 REFUSAL_IMAGE = "x-refusal-image"
 REQUEST_ID = "x-request-id"
+
+
+def retry_pushback(error: OverloadedError) -> tuple[str, str]:
+    """The trailer that gRPC's own retry policy obeys (gRFC A6)."""
+    return "grpc-retry-pushback-ms", str(error.retry_after_seconds * 1000)
 
 
 class GrpcCalls:
@@ -67,8 +72,7 @@ class GrpcCalls:
             if isinstance(error, AccessError):
                 trailers.append(("www-authenticate", error.challenge))
             if isinstance(error, OverloadedError):
-                # What gRPC's own retry policy obeys (gRFC A6).
-                trailers.append(("grpc-retry-pushback-ms", str(error.retry_after_seconds * 1000)))
+                trailers.append(retry_pushback(error))
             context.set_trailing_metadata(tuple(trailers))
             await context.abort(_STATUS[error.code], error.message[:_LONGEST_DETAILS])
         context.set_trailing_metadata(tuple(trailers))

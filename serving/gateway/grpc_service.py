@@ -10,6 +10,7 @@ from serving.gateway.core import GatewayCore
 from serving.gateway.grpc_call import GrpcCalls
 from serving.gateway.health import Health
 from serving.gateway.message_size import MessageSizes
+from serving.gateway.overload.grpc_shedding import GrpcShedding
 from serving.gateway.scope import RequestScope
 from serving.gateway.security.access import Access
 from serving.gateway.security.grpc_guard import GrpcGuard
@@ -92,11 +93,12 @@ def build_grpc_server(
     *,
     admin: AdminCalls,
     access: Access | None,
+    shedding: GrpcShedding,
 ) -> grpc.aio.Server:
     """A server with every service, behind `access` where there is one; not bound and not started."""
     calls = GrpcCalls(settings, scope)
     server = grpc.aio.server(
-        interceptors=(MessageSizes(), *(() if access is None else (GrpcGuard(access, calls),))),
+        interceptors=(shedding, MessageSizes(), *(() if access is None else (GrpcGuard(access, calls),))),
         options=[
             ("grpc.max_receive_message_length", settings.max_request_bytes),
             ("grpc.max_send_message_length", -1),

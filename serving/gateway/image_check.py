@@ -26,8 +26,8 @@ _Answer = TypeVar("_Answer")
 _EXAMPLE_IMAGE = "image/encoded"
 
 
-# Verification lets the call go out first: the thread that decodes and those that send would wait for each other, and the
-# model would begin that much later. Where the answer comes sooner, verification begins with it.
+# Verification lets the call go out first: the thread that decodes and those that send would wait for each other, and
+# the model would begin that much later. Where the answer comes sooner, verification begins with it.
 _SENDING_SECONDS = 0.0015
 
 

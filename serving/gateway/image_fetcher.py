@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from serving.errors import Code, ServingError
 from serving.gateway.addresses import is_public_address
 from serving.gateway.image_url import ImageUrl, parse_image_url
-from serving.gateway.limits import Buffer, OverloadedError
+from serving.gateway.limits import Buffer
+from serving.gateway.overload.errors import OverloadedError
 from serving.gateway.record import RequestRecord
 from serving.gateway.settings import ImageUrlSettings
 

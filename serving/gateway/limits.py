@@ -2,61 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
-from serving.errors import Code, ServingError
+from serving.gateway.overload.adaptive_limit import AdaptiveLimit
+from serving.gateway.overload.door import CURRENT_TICKET, Door, Ticket
+from serving.gateway.overload.errors import OverloadedError, Shed
+from serving.gateway.overload.loop_lag import LoopLag
+from serving.gateway.overload.slots import Slots
+from serving.gateway.record import RequestRecord
 from serving.gateway.settings import GatewaySettings
-
-
-class OverloadedError(ServingError):
-    """A request turned away because of others.
-
-    Attributes:
-        retry_after_seconds: what the client is told to wait.
-    """
-
-    def __init__(self, message: str, retry_after_seconds: int) -> None:
-        super().__init__(Code.RESOURCE_EXHAUSTED, message)
-        self.retry_after_seconds = retry_after_seconds
 
 
 class Limiter:
     """Counts what is being worked on. Belongs to one event loop, so plain numbers suffice."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        self._max_requests = settings.max_concurrent_requests
         self._max_bytes = settings.max_buffered_bytes
         self._retry_after = settings.retry_after_seconds
-        self.requests = 0
+        self._limit = AdaptiveLimit(settings.max_concurrent_requests, settings.max_loop_lag_seconds)
+        self._slots = Slots(
+            self._limit,
+            max_queue_seconds=settings.max_queue_seconds,
+            retry_after_seconds=settings.retry_after_seconds,
+        )
+        self._door = Door()
+        self._lag = LoopLag(self._adapt)
         self.buffered_bytes = 0
 
-    def refuse_when_full(self) -> None:
-        """Turn a request away before its body is read.
+    @property
+    def concurrency_limit(self) -> int:
+        """Requests that may be worked on at once now."""
+        return self._limit.current
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait for a slot."""
+        return self._slots.queued
+
+    @property
+    def lag_seconds(self) -> float:
+        """How late the event loop is."""
+        return self._lag.seconds
+
+    def start(self) -> None:
+        """Adapt to the running loop from now on."""
+        self._lag.start()
+
+    async def stop(self) -> None:
+        """Adapt no more."""
+        await self._lag.stop()
+
+    def _adapt(self, lag_seconds: float) -> None:
+        self._limit.note(lag_seconds, self._slots.take_most_in_use())
+        self._slots.hand_on()
+
+    def enter(self) -> Ticket:
+        """Let a request in before its body is read.
 
         Raises:
-            OverloadedError: when every slot is taken.
+            OverloadedError: when every slot is taken, and every place in the queue.
         """
-        if self.requests >= self._max_requests:
-            raise OverloadedError(
-                f"{self.requests} requests are being answered, which is the limit; try again after "
-                f"{self._retry_after} s",
-                self._retry_after,
-            )
+        self._door.expire()
+        self._slots.refuse_when_full(self._door.arriving)
+        return self._door.enter()
 
-    @contextmanager
-    def slot(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def slot(self, record: RequestRecord) -> AsyncIterator[None]:
         """Hold one of the slots while a request is worked on.
 
         Raises:
-            OverloadedError: when every slot is taken.
+            OverloadedError: when every slot is taken, and none comes free in the time that a request may wait.
+            ServingError: DEADLINE_EXCEEDED.
         """
-        self.refuse_when_full()
-        self.requests += 1
-        try:
+        started = time.monotonic()
+        ticket = CURRENT_TICKET.get()
+        if ticket is not None:
+            ticket.close()
+        async with self._slots.slot(record.remaining()):
+            waited = time.monotonic() - started
+            if waited > 0.0005:
+                record.timing_ms["queue"] = waited * 1000
             yield
-        finally:
-            self.requests -= 1
 
     @contextmanager
     def buffer(self) -> Iterator[Buffer]:
@@ -78,6 +106,7 @@ class Limiter:
                 f"requests of {self.buffered_bytes} bytes are in memory and the limit is {self._max_bytes}; "
                 f"try again after {self._retry_after} s",
                 self._retry_after,
+                Shed.BUFFERED_BYTES,
             )
         self.buffered_bytes += size
 

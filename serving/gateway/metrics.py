@@ -14,6 +14,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from preprocessing.population.pixel_facts import PixelFacts
+from serving.errors import Code
 from serving.gateway.balancing.metrics import BalancingMetrics
 from serving.gateway.drift.monitor import VersionDrift
 from serving.gateway.record import RequestRecord
@@ -74,7 +75,9 @@ class GatewayMetrics:
         self._in_flight = self._gauge(
             "in_flight_requests", "Requests that have arrived and are not answered yet.", "protocol"
         )
-        self._shed = self._counter("shed_requests", "Requests turned away because of load.", "protocol")
+        self._shed = self._counter(
+            "shed_requests", "Requests turned away because of load, by the limit they met.", "protocol", "reason"
+        )
         self._refused = self._counter("refused_images", "Images refused, by the rule they broke.", "reason")
         self._images = self._counter("images", "Images that passed inspection.", "format")
         self._image_bytes = Histogram(
@@ -125,6 +128,7 @@ class GatewayMetrics:
             "file_reloads", "Changed certificates and keys, and whether they were taken.", "file", "result"
         )
         self._keys: set[str] = set()
+        self._turned_away: dict[tuple[str, str, str], tuple[Counter, ...]] = {}
         self._restarts = self._counter("model_server_restarts", "Restarts of the embedded model server.")
         self.balancing = BalancingMetrics(self.registry)
         self.releases = ReleaseMetrics(self.registry)
@@ -135,8 +139,19 @@ class GatewayMetrics:
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"darkroom_gateway_{name}", text, labels, registry=self.registry)
 
-    def watch_values(self, *, draining: Callable[[], float], log_failures: Callable[[], float]) -> None:
+    def watch_values(
+        self,
+        *,
+        draining: Callable[[], float],
+        log_failures: Callable[[], float],
+        concurrency_limit: Callable[[], float],
+        queued: Callable[[], float],
+        loop_lag: Callable[[], float],
+    ) -> None:
         """Read these values whenever somebody scrapes."""
+        self._gauge("concurrency_limit", "Requests that may be worked on at once now.").set_function(concurrency_limit)
+        self._gauge("queued_requests", "Requests that wait until others are answered.").set_function(queued)
+        self._gauge("loop_lag_seconds", "How late the gateway comes to its own work.").set_function(loop_lag)
         self._gauge("draining", "1 while the gateway finishes its last requests.").set_function(draining)
         self._gauge("request_log_failures", "Lines of the request log that could not be written.").set_function(
             log_failures
@@ -217,9 +232,22 @@ class GatewayMetrics:
         """Files had changed and were read again."""
         self._reloads.labels(what, "ok" if ok else "failed").inc()
 
-    def request_shed(self, protocol: str) -> None:
+    def request_shed(self, protocol: str, reason: str) -> None:
         """A request was turned away because of load."""
-        self._shed.labels(protocol).inc()
+        self._shed.labels(protocol, reason).inc()
+
+    def request_turned_away(self, protocol: str, method: str, reason: str) -> None:
+        """A request was turned away at the door; this is all that is noted of it."""
+        children = self._turned_away.get((protocol, method, reason))
+        if children is None:
+            code, http_status = Code.RESOURCE_EXHAUSTED.name, "429" if protocol == "rest" else ""
+            children = self._turned_away[protocol, method, reason] = (
+                self._requests.labels(method, _UNCONFIRMED, "", _UNCONFIRMED, protocol, code),
+                self._errors.labels(_UNCONFIRMED, protocol, code, http_status),
+                self._shed.labels(protocol, reason),
+            )
+        for child in children:
+            child.inc()
 
     def backend_call(self, backend: str, method: str, code: str, seconds: float) -> None:
         """A call to a model server ended."""

@@ -33,7 +33,15 @@ class RequestLog:
         """Write `record` when the settings ask for it."""
         if self._which == "none" or (self._which == "errors" and record.code is None):
             return
-        line = json.dumps(_line(record)) + "\n"
+        self._write(_line(record))
+
+    def write_shed(self, requests: int) -> None:
+        """Write how many requests were turned away within a second without a line of their own."""
+        if self._which != "none":
+            self._write({"time": _now(), "event": "shed", "requests": requests})
+
+    def _write(self, document: dict[str, Any]) -> None:
+        line = json.dumps(document) + "\n"
         try:
             if self._file is not None:
                 self._file.write(line.encode())
@@ -49,9 +57,13 @@ class RequestLog:
             self._file.close()
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 def _line(record: RequestRecord) -> dict[str, Any]:
     line: dict[str, Any] = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "time": _now(),
         "event": "request",
         "request_id": record.request_id,
         "trace_id": record.trace_id or None,

@@ -12,6 +12,8 @@ from serving.gateway.core import GatewayCore
 from serving.gateway.health import Health
 from serving.gateway.limits import Limiter
 from serving.gateway.metrics import GatewayMetrics
+from serving.gateway.overload.rest_shedding import RestShedding
+from serving.gateway.overload.turned_away import TurnedAway
 from serving.gateway.pages.routes import page_routes
 from serving.gateway.releases.releases import Releases
 from serving.gateway.rest_call import RestCalls
@@ -26,7 +28,7 @@ from serving.gateway.v2.rest import V2Api
 
 
 class RestAdapter:
-    """The ASGI app."""
+    """The ASGI app, `app`; `routes` is what answers inside it."""
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class RestAdapter:
         releases: Releases,
         metrics: GatewayMetrics,
         access: Access | None,
+        turned_away: TurnedAway,
     ) -> None:
         self._health = health
         self._releases = releases
@@ -54,10 +57,11 @@ class RestAdapter:
             Route("/metrics", self._show_metrics),
             Route("/releases", self._show_releases),
         ]
-        self.app = Starlette(
+        self.routes = Starlette(
             routes=guarded_routes(routes, access, self._calls),
             exception_handlers={HTTPException: routing_error},
         )
+        self.app = RestShedding(self.routes, limiter, scope, turned_away)
 
     async def _models(self, request: Request) -> Response:
         return await self._calls.answer(request, self._models_api.answer)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from serving.errors import Code, ServingError
 from serving.gateway.image_check import RefusedImageError
-from serving.gateway.limits import OverloadedError
+from serving.gateway.overload.errors import OverloadedError
 from serving.gateway.record import request_id_from
 from serving.gateway.rest_body import HttpError
 from serving.gateway.security.errors import AccessError

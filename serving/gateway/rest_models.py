@@ -81,7 +81,6 @@ class ModelsApi:
         if operation == "metadata":
             wants = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
             return _metadata(await self._core.metadata(wants, record))
-        self._limiter.refuse_when_full()
         with self._limiter.buffer() as buffer:
             kind = _body_kind(request, operation)
             body = await read_body(request, self._settings, buffer, record)

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from serving.errors import Code, ServingError
 from serving.gateway.labels import note_answer
-from serving.gateway.limits import OverloadedError
 from serving.gateway.metrics import GatewayMetrics
+from serving.gateway.overload.errors import OverloadedError
 from serving.gateway.process_log import CURRENT_REQUEST
 from serving.gateway.record import RequestRecord
 from serving.gateway.request_log import RequestLog
@@ -67,7 +67,7 @@ class RequestScope:
             if isinstance(error, RateLimitedError) and record.caller is not None:
                 self._metrics.rate_limited(record.caller.name)
             elif isinstance(error, OverloadedError):
-                self._metrics.request_shed(record.protocol)
+                self._metrics.request_shed(record.protocol, error.reason.value)
             raise
         except asyncio.CancelledError:
             _note(record, ServingError(Code.CANCELLED, "the client went away"))

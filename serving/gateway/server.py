@@ -23,6 +23,8 @@ from serving.gateway.image_fetcher import ImageFetcher
 from serving.gateway.limits import Limiter
 from serving.gateway.metrics import GatewayMetrics
 from serving.gateway.observing import Observing
+from serving.gateway.overload.grpc_shedding import GrpcShedding
+from serving.gateway.overload.turned_away import TurnedAway
 from serving.gateway.pool import BackendPool
 from serving.gateway.releases.releases import Releases
 from serving.gateway.releases.settings import ReleaseSettings
@@ -123,7 +125,11 @@ class Gateway:
         )
         self.health = Health(self._pool, model_name, self.releases)
         self._metrics.watch_values(
-            draining=lambda: float(self.health.draining), log_failures=lambda: float(self._log.failures)
+            draining=lambda: float(self.health.draining),
+            log_failures=lambda: float(self._log.failures),
+            concurrency_limit=lambda: float(self._limiter.concurrency_limit),
+            queued=lambda: float(self._limiter.queued),
+            loop_lag=lambda: self._limiter.lag_seconds,
         )
         self._models = models
         self._reload: ConfigurationReload | None = None
@@ -148,6 +154,7 @@ class Gateway:
         if settings.tls is not None:
             found = self._certificates = Certificates(settings.tls)
             self._watched.append(WatchedFiles("certificates", found.paths, found.load, self._metrics))
+        self._turned_away = TurnedAway(self._metrics, self._log)
         rest = RestAdapter(
             settings=settings,
             core=self._core,
@@ -157,11 +164,12 @@ class Gateway:
             releases=self.releases,
             metrics=self._metrics,
             access=self._access,
+            turned_away=self._turned_away,
         )
         tls: dict[str, Any] = {}
         if self._certificates is not None:
             tls["ssl_context_factory"] = self._certificates.as_factory
-        self.rest = rest.app
+        self.rest = rest.routes
         self._http = HttpServer(rest.app, host=settings.host, port=settings.rest_port, lifespan="off", **tls)
         self._grpc: grpc.aio.Server | None = None
 
@@ -174,12 +182,21 @@ class Gateway:
         settings = self._settings
         warn_of_exposure(settings)
         admin = AdminCalls(self._pool, allowed=settings.authentication.admin_calls)
-        self._grpc = build_grpc_server(settings, self._core, self._scope, self.health, admin=admin, access=self._access)
+        self._grpc = build_grpc_server(
+            settings,
+            self._core,
+            self._scope,
+            self.health,
+            admin=admin,
+            access=self._access,
+            shedding=GrpcShedding(self._limiter, self._scope, self._turned_away),
+        )
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         try:
             grpc_port = self._bind_grpc(self._grpc, f"{host}:{settings.grpc_port}")
         except RuntimeError as error:
             raise OSError(f"Cannot listen on {host}:{settings.grpc_port} for gRPC: {error}") from error
+        self._limiter.start()
         rest_port = await self._http.start()
         await self._grpc.start()
         if self._models is not None:
@@ -257,6 +274,7 @@ class Gateway:
         await self.releases.close()
         await self._pool.close()
         await self._fetcher.close()
+        await self._limiter.stop()
         self._checker.close()
         self._log.close()
 

@@ -113,6 +113,16 @@ class GatewaySettings(BaseModel):
     max_concurrent_requests: Annotated[int, Field(ge=1)] = Field(
         default=64, description="Requests worked on at once; more are turned away with 429 or RESOURCE_EXHAUSTED."
     )
+    max_queue_seconds: Annotated[float, Field(ge=0)] = Field(
+        default=0.0,
+        description="Time that a request may wait until one of those is answered, which smooths bursts; 0 turns it "
+        "away at once.",
+    )
+    max_loop_lag_seconds: Annotated[float, Field(gt=0)] | None = Field(
+        default=0.02,
+        description="Lateness of the gateway's own event loop above which fewer requests are worked on at once, until "
+        "it keeps up again; null never takes fewer.",
+    )
     max_buffered_bytes: Annotated[int, Field(ge=1024)] = Field(
         default=512 * 1024 * 1024,
         description="Request bytes held at once over all REST requests; more are turned away as overload.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from serving.errors import Code, ServingError
-from serving.gateway.limits import OverloadedError
+from serving.gateway.overload.errors import OverloadedError, Shed
 from serving.gateway.security.principal import Scope
 
 _REALM = 'Bearer realm="darkroom"'
@@ -64,3 +64,6 @@ def lacks_scope(name: str, needed: Scope, has: frozenset[Scope]) -> AccessError:
 
 class RateLimitedError(OverloadedError):
     """A caller who asks more than it may."""
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message, retry_after_seconds, Shed.RATE_LIMIT)

@@ -101,7 +101,6 @@ class V2Api:
             return json_response({"name": model, "ready": ready}, 200 if ready else 503)
         if operation is None:
             return json_response(_model(await self._inference.describe(model, version, record)))
-        self._limiter.refuse_when_full()
         with self._limiter.buffer() as buffer:
             body = await read_body(request, self._settings, buffer, record)
             asked = parse_infer(body, request.headers.get(JSON_LENGTH), model, version)
