@@ -26,13 +26,17 @@ class AdaptiveLimit:
         self.most = most
         self.current = most
         self._max_lag = max_lag_seconds
+        self._was_late = False
         self._least = max(1, int(most * _LEAST_SHARE))
 
     def note(self, lag_seconds: float, most_in_use: int) -> None:
         """Adapt after an interval, in which at most `most_in_use` requests were worked on at once."""
         if self._max_lag is None:
             return
-        if lag_seconds > self._max_lag:
+        was_late, self._was_late = self._was_late, lag_seconds > self._max_lag
+        if self._was_late:
+            if not was_late:
+                return  # a single step that took long is no load
             # What was in use is what caused the lag; the unused rest of the limit can go at once.
             used = min(self.current, max(most_in_use, self._least))
             self.current = max(self._least, int(used * _BACKOFF))

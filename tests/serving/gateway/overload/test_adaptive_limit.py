@@ -9,7 +9,16 @@ from serving.gateway.overload.adaptive_limit import AdaptiveLimit
 def test_a_late_loop_lowers_it_to_less_than_what_was_in_use():
     limit = AdaptiveLimit(64, 0.02)
     limit.note(0.05, 40)
+    limit.note(0.05, 40)
     assert limit.current == 36
+
+
+def test_one_late_interval_is_no_load():
+    limit = AdaptiveLimit(64, 0.02)
+    for _ in range(10):
+        limit.note(0.5, 64)
+        limit.note(0.0, 64)
+    assert limit.current == 64
 
 
 def test_it_never_falls_below_a_quarter():
@@ -30,7 +39,8 @@ def test_it_grows_back_while_it_is_used():
 
 def test_it_does_not_grow_while_nobody_needs_more():
     limit = AdaptiveLimit(64, 0.02)
-    limit.note(1.0, 20)
+    for _ in range(2):
+        limit.note(1.0, 20)
     lowered = limit.current
     limit.note(0.0, 2)
     assert limit.current == lowered
