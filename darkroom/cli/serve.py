@@ -237,10 +237,10 @@ def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any
 
     configured: dict[str, Any] = {}
     configured_name: str | None = None
+    configured_repository = ""
     if config is not None:
         settings, configured_repository, configured_name = _read_configuration(config)
         configured = settings.model_dump(exclude_unset=True)
-        repository = repository or configured_repository
     try:
         settings = GatewaySettings.model_validate({**configured, **overrides})
     except ValidationError as error:
@@ -252,6 +252,18 @@ def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any
         if model_name is None:
             raise ConfigurationError("--backend needs --model-name: the model that this gateway serves")
         return _Plan(settings, None, model_name)
+    if settings.backend_tls is not None:
+        raise ConfigurationError(
+            "serving.backend_tls is for running servers in serving.backends; the embedded model server is asked in "
+            "plain text, on loopback"
+        )
+    if repository is None and "://" in configured_repository:
+        raise ConfigurationError(
+            f"{config}: push.repository {configured_repository} is not a local folder; the embedded model server "
+            "serves local ones. Start TF Serving on it and name it with --backend, or in serving.backends"
+        )
+    if repository is None and configured_repository:
+        repository = Path(configured_repository)
     if repository is None:
         raise ConfigurationError(
             "Nothing says where the models are: there is no darkroom.yaml here. Name it with --config, or give the "
@@ -266,18 +278,13 @@ def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any
     return _Plan(settings, repository, _find_model(repository, model_name or configured_name))
 
 
-def _read_configuration(path: Path) -> tuple[GatewaySettings, Path, str]:
-    """The `serving` section, the model repository and the model's name."""
+def _read_configuration(path: Path) -> tuple[GatewaySettings, str, str]:
+    """The `serving` section, where models are pushed to (a folder or a URL) and the model's name."""
     from darkroom.configuration import load_configuration  # noqa: PLC0415 - reads YAML, which options alone don't need
     from serving.gateway.settings_paths import located  # noqa: PLC0415
 
     found = load_configuration(path)
-    if "://" in found.repository_path:
-        raise ConfigurationError(
-            f"{path}: push.repository {found.repository_path} is not a local folder; the embedded model server serves "
-            "local ones. Start TF Serving on it and name it with --backend"
-        )
-    return located(found.serving, found.base), Path(found.repository_path), found.model.name
+    return located(found.serving, found.base), found.repository_path, found.model.name
 
 
 def _find_model(repository: Path, wanted: str | None) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import enum
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -47,6 +48,15 @@ _STATES_BY_CODE = {
 }
 
 
+# Opens a channel to an address with gRPC's options.
+OpenChannel = Callable[[str, list[tuple[str, Any]]], grpc.aio.Channel]
+
+
+def insecure_channel(address: str, options: list[tuple[str, Any]]) -> grpc.aio.Channel:
+    """A channel in plain text."""
+    return grpc.aio.insecure_channel(address, options=options)
+
+
 class Backend:
     """A channel to one model server.
 
@@ -57,7 +67,15 @@ class Backend:
         in_flight: forwarded calls that it works on.
     """
 
-    def __init__(self, address: str, *, model_name: str, max_message_bytes: int, metrics: GatewayMetrics) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        model_name: str,
+        max_message_bytes: int,
+        metrics: GatewayMetrics,
+        open_channel: OpenChannel = insecure_channel,
+    ) -> None:
         self.address = address
         self.state = BackendState.UNKNOWN
         self.available_versions: tuple[int, ...] = ()
@@ -67,10 +85,15 @@ class Backend:
         self._metrics = metrics
         self._look_again = asyncio.Event()
         self._missed = 0
-        self._channel = grpc.aio.insecure_channel(
-            address,
-            options=[
-                ("grpc.max_send_message_length", max_message_bytes),
+        self._max_message_bytes = max_message_bytes
+        self._open_channel = open_channel
+        self._connect()
+
+    def _connect(self) -> None:
+        self._channel = self._open_channel(
+            self.address,
+            [
+                ("grpc.max_send_message_length", self._max_message_bytes),
                 # An answer can be larger than its request (class names of large batches); the server is ours to trust.
                 ("grpc.max_receive_message_length", -1),
                 # A restarted server must be found again at once, not after gRPC's default of up to two minutes.
@@ -95,6 +118,13 @@ class Backend:
             "GetModelStatus": model.GetModelStatus,
             "HandleReloadConfigRequest": model.HandleReloadConfigRequest,
         }
+
+    async def reconnect(self, grace_seconds: float) -> None:
+        """Use a new channel from now on; calls under way get `grace_seconds` on the old one."""
+        old = self._channel
+        self._connect()
+        self._look_again.set()
+        await old.close(grace_seconds)
 
     async def forward(self, method: str, request: Any, timeout_seconds: float) -> Any:
         """`call` for a client's request.

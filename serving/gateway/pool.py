@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from serving.errors import Code, ServingError
-from serving.gateway.backend import Backend, BackendState
+from serving.gateway.backend import Backend, BackendState, OpenChannel, insecure_channel
 from serving.gateway.balancing.ejection import Ejections
 from serving.gateway.balancing.retry_budget import RetryBudget
 from serving.gateway.metrics import GatewayMetrics
@@ -21,7 +21,14 @@ _RETIRE_SECONDS = 30.0
 class BackendPool:
     """Asks the backend with the least to do, of those that have the model and don't fail; another one if need be."""
 
-    def __init__(self, settings: GatewaySettings, model_name: str, metrics: GatewayMetrics) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        model_name: str,
+        metrics: GatewayMetrics,
+        open_channel: OpenChannel = insecure_channel,
+    ) -> None:
+        self._open_channel = open_channel
         self._settings = settings
         self._model_name = model_name
         self._metrics = metrics
@@ -47,12 +54,20 @@ class BackendPool:
                 model_name=self._model_name,
                 max_message_bytes=self._settings.max_request_bytes,
                 metrics=self._metrics,
+                open_channel=self._open_channel,
             )
             self._backends[address] = backend
             self._watches[address] = asyncio.create_task(
                 backend.watch(self._settings.status_poll_seconds), name=f"watch-{address}"
             )
         self._ejections.set_servers(self._backends)
+
+    def reconnect(self) -> None:
+        """Open the channels anew, as certificates have changed. Calls under way finish on the old ones."""
+        for backend in self._backends.values():
+            retiring = asyncio.create_task(backend.reconnect(_RETIRE_SECONDS))
+            self._retiring.add(retiring)
+            retiring.add_done_callback(self._retiring.discard)
 
     async def call(self, method: str, request: Any, remaining: Callable[[], float]) -> Any:
         """Ask a server, and another one when the first is unavailable; requests change nothing, so that is safe.

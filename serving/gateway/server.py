@@ -13,6 +13,7 @@ from typing import Any
 import grpc.aio
 
 from serving.gateway.admin import AdminCalls
+from serving.gateway.backend import OpenChannel, insecure_channel
 from serving.gateway.configuration_reload import ConfigurationReload, ConfigurationSource
 from serving.gateway.core import GatewayCore
 from serving.gateway.embedded_models import EmbeddedModels
@@ -32,8 +33,10 @@ from serving.gateway.request_log import RequestLog
 from serving.gateway.rest import RestAdapter
 from serving.gateway.scope import RequestScope
 from serving.gateway.security.access import Access
+from serving.gateway.security.backend_credentials import BackendCredentials
 from serving.gateway.security.certificates import Certificates
 from serving.gateway.security.exposure import warn_of_exposure
+from serving.gateway.security.settings import BackendTlsSettings
 from serving.gateway.servables import Servables
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.supervisor import ModelServerSupervisor
@@ -93,16 +96,20 @@ class Gateway:
             configuration: where the settings came from; without it, SIGHUP changes nothing.
 
         Raises:
-            ValueError: neither backends nor a command, or both.
+            ValueError: neither backends nor a command, or both; backend_tls without backends.
             OSError: the request log or the prediction log can't be opened.
             ConfigurationError: a certificate, or a file of keys, is wrong.
         """
         if bool(settings.backends) == (model_server_command is not None):
             raise ValueError("a gateway needs either settings.backends or a model_server_command")
+        if settings.backend_tls is not None and not settings.backends:
+            raise ValueError("backend_tls is for settings.backends; the embedded model server is asked in plain text")
         self._settings = settings
         self._metrics = GatewayMetrics(max_classes=settings.metrics_max_classes)
         self._log = RequestLog(settings.log)
-        self._pool = BackendPool(settings, model_name, self._metrics)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watched: list[WatchedFiles] = []
+        self._pool = BackendPool(settings, model_name, self._metrics, self._backend_channels(settings.backend_tls))
         self._checker = ImageChecker(settings)
         self._fetcher = ImageFetcher(settings.image_urls, max_bytes=settings.limits.max_bytes)
         self._limiter = Limiter(settings)
@@ -143,7 +150,6 @@ class Gateway:
                 metrics=self._metrics,
                 log_path=model_server_log,
             )
-        self._watched: list[WatchedFiles] = []
         self._watching: asyncio.Task[None] | None = None
         self._told = asyncio.Event()
         self._access: Access | None = None
@@ -173,6 +179,20 @@ class Gateway:
         self._http = HttpServer(rest.app, host=settings.host, port=settings.rest_port, lifespan="off", **tls)
         self._grpc: grpc.aio.Server | None = None
 
+    def _backend_channels(self, tls: BackendTlsSettings | None) -> OpenChannel:
+        """What opens channels to model servers; opens them anew when certificates change."""
+        if tls is None:
+            return insecure_channel
+        credentials = BackendCredentials(tls)
+
+        def load() -> None:
+            credentials.load()
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._pool.reconnect)
+
+        self._watched.append(WatchedFiles("backend certificates", credentials.paths, load, self._metrics))
+        return credentials.channel
+
     async def start(self) -> Listening:
         """Listen on both ports, then start the model server (it takes long; the gateway lives meanwhile).
 
@@ -197,6 +217,7 @@ class Gateway:
         except RuntimeError as error:
             raise OSError(f"Cannot listen on {host}:{settings.grpc_port} for gRPC: {error}") from error
         self._limiter.start()
+        self._loop = asyncio.get_running_loop()
         rest_port = await self._http.start()
         await self._grpc.start()
         if self._models is not None:

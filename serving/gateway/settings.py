@@ -10,7 +10,7 @@ from preprocessing.images.limits import ImageLimits
 from serving.gateway.balancing.settings import BalancingSettings
 from serving.gateway.drift.settings import DriftSettings
 from serving.gateway.releases.settings import ReleaseSettings
-from serving.gateway.security.settings import AuthenticationSettings, TlsSettings
+from serving.gateway.security.settings import AuthenticationSettings, BackendTlsSettings, TlsSettings
 from serving.gateway.tracing.settings import TracingSettings
 from serving.prediction_log.settings import PredictionLogSettings
 
@@ -77,6 +77,9 @@ class GatewaySettings(BaseModel):
     backends: tuple[str, ...] = Field(
         default=(),
         description="gRPC addresses (host:port) of running TF Serving servers; empty starts the embedded model server.",
+    )
+    backend_tls: BackendTlsSettings | None = Field(
+        default=None, description="TLS of the calls to `backends`; null speaks plain text."
     )
     default_deadline_seconds: Annotated[float, Field(gt=0)] = Field(
         default=30.0, description="Time a request may take when its client names no deadline."

@@ -57,14 +57,17 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
         self.start()
         return self
 
-    def start(self, port: int = 0) -> None:
+    def start(self, port: int = 0, credentials: grpc.ServerCredentials | None = None) -> None:
         self._server = grpc.server(
             ThreadPoolExecutor(32),
             options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)],
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(self, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        if credentials is None:
+            self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        else:
+            self.port = self._server.add_secure_port(f"127.0.0.1:{port}", credentials)
         self.address = f"127.0.0.1:{self.port}"
         self._server.start()
 
