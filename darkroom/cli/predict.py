@@ -48,6 +48,13 @@ Write = Callable[["Outcome"], None]
 )
 @click.option("--in-flight", type=click.IntRange(1, 1024), default=16, show_default=True, help="Requests at once.")
 @click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for a gateway whose model is still loading.",
+)
+@click.option(
     "--attempts", type=click.IntRange(1), default=4, show_default=True, help="Times a request is sent at most."
 )
 @click.option(
@@ -75,6 +82,7 @@ def command(
     output_format: str | None,
     output: Path | None,
     in_flight: int,
+    wait: float,
     attempts: int,
     tls_ca: Path | None,
     tls_cert: Path | None,
@@ -113,7 +121,7 @@ def command(
         if file is not None and file.done:
             click.echo(f"{output} has {len(file.done)} images already; {len(found)} are left.", err=True)
         try:
-            failed = asyncio.run(_score(connect, found, chosen, file, top_k=top_k, in_flight=in_flight))
+            failed = asyncio.run(_score(connect, found, chosen, file, top_k=top_k, in_flight=in_flight, wait=wait))
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
     if failed:
@@ -143,8 +151,9 @@ async def _score(
     *,
     top_k: int | None,
     in_flight: int,
+    wait: float,
 ) -> int:
-    """Ask, write, and count the failed.
+    """Wait, ask, write, and count the failed.
 
     Raises:
         DarkroomError: the gateway can't be reached, or something else that every image would meet.
@@ -155,6 +164,8 @@ async def _score(
     async with connect() as client:
         outcomes = score_files(client, paths, top_k=top_k, in_flight=in_flight)
         try:
+            if paths:
+                await client.wait_until_ready(wait)
             async with aclosing(outcomes):
                 return await _write_all(outcomes, len(paths), output_format, file)
         except ServingError as error:

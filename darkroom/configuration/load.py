@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,22 +82,24 @@ def _collect_lines(node: yaml.Node | None, location: Location, lines: dict[Locat
 def _apply_override(document: dict[str, Any], override: str, origins: dict[Location, str]) -> None:
     key, equals, text = override.partition("=")
     location = tuple(key.strip().split("."))
+    shown = f"--set {key}=…" if equals and _is_secret(location) else f"--set {override}"
     if not equals or not all(location):
-        raise ConfigurationError(f"--set {override}: must read section.key=value, such as training.epochs=5")
+        raise ConfigurationError(f"{shown}: must read section.key=value, such as training.epochs=5")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"--set {override}: the value is not valid YAML: {error}") from error
+        problem = getattr(error, "problem", None) or error
+        raise ConfigurationError(f"{shown}: the value is not valid YAML: {problem}") from error
     target = document
     for part in location[:-1]:
         inner = target.get(part)
         if inner is None:
             inner = target[part] = {}
         if not isinstance(inner, dict):
-            raise ConfigurationError(f"--set {override}: {part} is a value, not a section")
+            raise ConfigurationError(f"{shown}: {part} is a value, not a section")
         target = inner
     target[location[-1]] = value
-    origins[location] = f"--set {override}"
+    origins[location] = shown
 
 
 def _explain(problem: Mapping[str, Any], origins: Mapping[Location, str], fallback: str) -> str:
@@ -109,8 +112,29 @@ def _explain(problem: Mapping[str, Any], origins: Mapping[Location, str], fallba
     message = problem["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     found = problem.get("input")
-    shown = "" if isinstance(found, (dict, BaseModel)) or problem["type"] == "missing" else f", found {found!r}"
+    shown = "" if isinstance(found, (dict, BaseModel)) or problem["type"] == "missing" else _shown(location, found)
     return f"{where}: {key + ': ' if key else ''}{message}{shown}"
+
+
+# Keys whose values stay out of messages, which end in logs. Keys of files that hold secrets (key_file) are no secrets.
+_SECRET = re.compile(r"(password|passwd|passphrase|secret|token|credential|api_?keys?|private_?key|access_?key)", re.I)
+_NO_SECRET = re.compile(r"_(file|path|folder|variable|seconds)$")
+# The part of a URL before its host that holds a password (RFC 3986, section 3.2.1).
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]*@")
+
+
+def _is_secret(location: Location) -> bool:
+    names = [part for part in location if isinstance(part, str)]
+    return any(_SECRET.search(name) and not _NO_SECRET.search(name) for name in names)
+
+
+def _shown(location: Location, found: Any) -> str:
+    """The value that is wrong, unless it may be a secret."""
+    if _is_secret(location):
+        return " (the value is not shown, as it may be a secret)"
+    if isinstance(found, (list, tuple)) and any(isinstance(item, dict) for item in found):
+        return ""
+    return f", found {_USER_INFO.sub('***@', repr(found))}"
 
 
 def _suggestion(location: Location) -> str:

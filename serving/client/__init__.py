@@ -8,7 +8,7 @@ Example:
 
 from serving.client.client import AsyncGatewayClient, GatewayClient
 from serving.client.connection import Tls
-from serving.client.errors import BusyError, ImageRefusedError
+from serving.client.errors import BusyError, ImageRefusedError, NotReadyError
 from serving.client.prediction import Prediction, ScoredClass
 from serving.client.retry import RetryPolicy
 
@@ -17,6 +17,7 @@ __all__ = [
     "BusyError",
     "GatewayClient",
     "ImageRefusedError",
+    "NotReadyError",
     "Prediction",
     "RetryPolicy",
     "ScoredClass",

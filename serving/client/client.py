@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from serving.client.connection import Tls, connection_to
-from serving.client.conversation import ask, ask_async
+from serving.client.conversation import ask, ask_async, wait_until_ready, wait_until_ready_async
 from serving.client.prediction import Prediction
 from serving.client.protocol import AsyncTransport, Question, Transport
 from serving.client.retry import RetryPolicy
@@ -115,6 +115,17 @@ class GatewayClient:
         question = Question(_encoded(images), model or settings.model, top_k, signature_name)
         return ask(self._transport, question, settings.retry, settings.timeout if timeout is None else timeout)
 
+    def wait_until_ready(self, timeout: float) -> None:
+        """Wait while the gateway is there and its model is still loading.
+
+        A gateway that is not there is tried again as the retry policy says, and no longer: an address may be wrong.
+
+        Raises:
+            NotReadyError: it was not ready within `timeout` seconds.
+            ServingError: it can't be reached.
+        """
+        wait_until_ready(self._transport, self._settings.retry, timeout)
+
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
@@ -179,6 +190,10 @@ class AsyncGatewayClient:
         return await ask_async(
             self._transport, question, settings.retry, settings.timeout if timeout is None else timeout
         )
+
+    async def wait_until_ready(self, timeout_seconds: float) -> None:
+        """As `GatewayClient.wait_until_ready`."""
+        await wait_until_ready_async(self._transport, self._settings.retry, timeout_seconds)
 
     async def close(self) -> None:
         """Close the connections."""

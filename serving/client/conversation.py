@@ -6,10 +6,16 @@ import asyncio
 import time
 from typing import Any
 
+from serving.client.errors import NotReadyError
 from serving.client.prediction import Prediction
 from serving.client.protocol import AsyncTransport, Question, Transport
 from serving.client.retry import RetryPolicy
 from serving.errors import Code, ServingError
+
+_READY_PAUSE_SECONDS = 0.25
+# A probe is answered at once or not at all.
+_PROBE_SECONDS = 5.0
+_LEAST_PROBE_SECONDS = 0.5
 
 
 class _Deadline:
@@ -73,6 +79,59 @@ async def ask_async(
                 call = steps.send(answer)
     except StopIteration as stop:
         return list(stop.value)
+
+
+def wait_until_ready(transport: Transport, retry: RetryPolicy, timeout: float) -> None:
+    """Wait for a gateway that is there and not ready; one that is not there is tried as the policy says.
+
+    Raises:
+        ServingError: what came back at last.
+    """
+    waiting = _Waiting(retry, timeout)
+    while True:
+        try:
+            transport.probe(waiting.time_to_probe())
+        except ServingError as error:
+            time.sleep(waiting.pause(error))
+        else:
+            return
+
+
+async def wait_until_ready_async(transport: AsyncTransport, retry: RetryPolicy, timeout_seconds: float) -> None:
+    """The same for asyncio."""
+    waiting = _Waiting(retry, timeout_seconds)
+    while True:
+        try:
+            await transport.probe(waiting.time_to_probe())
+        except ServingError as error:
+            await asyncio.sleep(waiting.pause(error))
+        else:
+            return
+
+
+class _Waiting:
+    """How a wait goes on."""
+
+    def __init__(self, retry: RetryPolicy, seconds: float) -> None:
+        self._retry = retry
+        self._deadline = _Deadline(seconds)
+        self._failed = 0
+
+    def time_to_probe(self) -> float:
+        return max(_LEAST_PROBE_SECONDS, min(self._deadline.left(), _PROBE_SECONDS))
+
+    def pause(self, error: ServingError) -> float:
+        """Seconds until the next probe; raises `error` when there shall be none."""
+        if isinstance(error, NotReadyError):
+            self._failed = 0
+            if self._deadline.left() < _READY_PAUSE_SECONDS:
+                raise error
+            return _READY_PAUSE_SECONDS
+        self._failed += 1
+        pause = self._retry.pause(self._failed, error, self._deadline.left())
+        if pause is None:
+            raise error
+        return pause
 
 
 def _send(transport: Transport, call: Any, retry: RetryPolicy, deadline: _Deadline) -> Any:

@@ -29,3 +29,10 @@ class BusyError(ServingError):
     def __init__(self, code: Code, message: str, retry_after_seconds: float) -> None:
         super().__init__(code, message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class NotReadyError(ServingError):
+    """The gateway is there and its model is not, yet or any more; the message says why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.UNAVAILABLE, message)

@@ -10,16 +10,18 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from serving import tensors
 from serving.client.connection import Connection, Tls
-from serving.client.errors import BusyError, ImageRefusedError
+from serving.client.errors import BusyError, ImageRefusedError, NotReadyError
 from serving.client.prediction import ScoredClass, build_prediction
 from serving.client.protocol import Question, Steps
 from serving.errors import Code, ServingError
 from serving.protos import predict_pb2, prediction_service_pb2_grpc, types_pb2
 
 _DEFAULT_TOP_K = 5
+_HEALTH = health_pb2.HealthCheckRequest()
 
 _CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", -1),
@@ -74,6 +76,15 @@ class GrpcProtocol:
         wait = str(trailers.get("grpc-retry-pushback-ms", ""))
         return BusyError(code, details, int(wait) / 1000) if wait.isdecimal() else ServingError(code, details)
 
+    def _probed(self, answer: Any) -> None:
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
+            raise NotReadyError(f"the gateway at {self._address} is not ready")
+
+    def _not_probed(self, error: Any, seconds: float) -> None:
+        # TF Serving itself has no health service; whether its model is loaded, a request shows.
+        if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+            raise self._error(error, seconds) from error
+
 
 class GrpcTransport(GrpcProtocol):
     """Waits."""
@@ -94,6 +105,13 @@ class GrpcTransport(GrpcProtocol):
         except grpc.RpcError as error:
             raise self._error(error, seconds) from error
 
+    def probe(self, seconds: float) -> None:
+        """See `Transport`."""
+        try:
+            self._probed(health_pb2_grpc.HealthStub(self._channel).Check(_HEALTH, timeout=seconds))
+        except grpc.RpcError as error:
+            self._not_probed(error, seconds)
+
     def close(self) -> None:
         """Close the channel."""
         self._channel.close()
@@ -110,6 +128,21 @@ class AsyncGrpcTransport(GrpcProtocol):
 
     async def send(self, call: predict_pb2.PredictRequest, seconds: float) -> Any:
         """See `AsyncTransport`."""
+        self._open()
+        try:
+            return await self._stub.Predict(call, timeout=seconds, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            raise self._error(error, seconds) from error
+
+    async def probe(self, seconds: float) -> None:
+        """See `AsyncTransport`."""
+        self._open()
+        try:
+            self._probed(await health_pb2_grpc.HealthStub(self._channel).Check(_HEALTH, timeout=seconds))
+        except grpc.aio.AioRpcError as error:
+            self._not_probed(error, seconds)
+
+    def _open(self) -> None:
         if self._channel is None:
             address, tls = self._connection.address, self._connection.tls
             self._channel = (
@@ -118,10 +151,6 @@ class AsyncGrpcTransport(GrpcProtocol):
                 else grpc.aio.secure_channel(address, _credentials(tls), _CHANNEL_OPTIONS)
             )
             self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        try:
-            return await self._stub.Predict(call, timeout=seconds, metadata=self._metadata)
-        except grpc.aio.AioRpcError as error:
-            raise self._error(error, seconds) from error
 
     async def close(self) -> None:
         """Close the channel."""

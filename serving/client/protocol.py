@@ -47,6 +47,14 @@ class Transport(ClientProtocol, Protocol):
             ServingError: what the gateway answered, or UNAVAILABLE or DEADLINE_EXCEEDED when it did not.
         """
 
+    def probe(self, seconds: float) -> None:
+        """Ask whether the gateway is ready.
+
+        Raises:
+            NotReadyError: it is there and not ready.
+            ServingError: it can't be reached.
+        """
+
     def close(self) -> None:
         """Close the connections."""
 
@@ -56,6 +64,9 @@ class AsyncTransport(ClientProtocol, Protocol):
 
     async def send(self, call: Any, seconds: float) -> Any:
         """Make one step; raises as `Transport.send`."""
+
+    async def probe(self, seconds: float) -> None:
+        """Ask whether the gateway is ready; raises as `Transport.probe`."""
 
     async def close(self) -> None:
         """Close the connections."""

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from serving.client.connection import Connection, Tls
-from serving.client.errors import BusyError, ImageRefusedError
+from serving.client.errors import BusyError, ImageRefusedError, NotReadyError
 from serving.client.prediction import Prediction, ScoredClass, build_prediction
 from serving.client.protocol import Question, Steps
 from serving.errors import HTTP_STATUS, Code, ServingError
@@ -84,6 +84,8 @@ class RestProtocol:
             ) from error
         if response.is_success:
             return dict(document)
+        if document.get("status") == "not ready":
+            raise NotReadyError(f"the gateway at {self._address} is not ready: {document.get('reason')}")
         message = document.get("error") or document.get("reason") or response.reason_phrase
         if document.get("image") is not None:
             raise ImageRefusedError(message, document["reason"], document["image"])
@@ -106,6 +108,10 @@ class RestTransport(RestProtocol):
             raise self._no_answer(error, seconds) from error
         return self._read(response)
 
+    def probe(self, seconds: float) -> None:
+        """See `Transport`."""
+        self.send(_Call("GET", "/readyz"), seconds)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -126,6 +132,10 @@ class AsyncRestTransport(RestProtocol):
             raise self._no_answer(error, seconds) from error
         return self._read(response)
 
+    async def probe(self, seconds: float) -> None:
+        """See `AsyncTransport`."""
+        await self.send(_Call("GET", "/readyz"), seconds)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
@@ -133,7 +143,13 @@ class AsyncRestTransport(RestProtocol):
 
 def _client_options(connection: Connection) -> dict[str, Any]:
     scheme = "http" if connection.tls is None else "https"
-    options: dict[str, Any] = {"base_url": f"{scheme}://{connection.address}", "headers": connection.authorization}
+    options: dict[str, Any] = {
+        "base_url": f"{scheme}://{connection.address}",
+        "headers": connection.authorization,
+        # Straight to the address, as over gRPC: what an environment says of proxies, and ~/.netrc of passwords, is
+        # meant for the way out.
+        "trust_env": False,
+    }
     if connection.tls is not None:
         options["verify"] = _context(connection.tls)
     return options

@@ -100,6 +100,7 @@ def test_configuration_names_model_repository_and_settings(tmp_path):
 
 def test_configured_backend_is_used(backend, tmp_path):
     (tmp_path / "darkroom.yaml").write_text(
+        "push: {repository: 's3://models/pets'}\n"  # of no interest where servers run already
         f"model: {{name: pets}}\nserving: {{backends: ['{backend.address}'], top_k: 1}}\n"
     )
     with ServeProcess([], stderr_path=tmp_path / "stderr", cwd=tmp_path) as process:

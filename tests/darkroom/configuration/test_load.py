@@ -3,6 +3,7 @@
 import pytest
 
 from darkroom.configuration import load_configuration
+from darkroom.configuration.load import _shown
 from darkroom.errors import ConfigurationError
 
 
@@ -133,3 +134,21 @@ def test_relative_paths_start_at_the_file(written, tmp_path, monkeypatch):
 
 def test_urls_stay_as_they_are(written):
     assert load_configuration(written("data:\n  images: gs://bucket/images\n")).images_path == "gs://bucket/images"
+
+
+@pytest.mark.parametrize(
+    "override", ["serving.authentication.password=hunter2", "serving.api_key=[hunter2", "tuning={}"]
+)
+def test_a_secret_is_never_shown(tmp_path, override):
+    path = tmp_path / "darkroom.yaml"
+    path.write_text("serving: {authentication: {jwt: {token: hunter2}}, backends: 'x://me:hunter2@host'}\n")
+    with pytest.raises(ConfigurationError) as failure:
+        load_configuration(path, [override])
+    assert "hunter2" not in str(failure.value)
+
+
+def test_a_secret_of_the_right_name_and_wrong_type_is_never_shown():
+    for location in (("metadata", "password"), ("serving", "authentication", "api_key"), ("token", 0)):
+        assert "hunter2" not in _shown(location, "hunter2")
+    for location in (("serving", "tls", "key_file"), ("authentication", "api_keys_file"), ("training", "epochs")):
+        assert "hunter2" in _shown(location, "hunter2")

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from serving.client import GatewayClient, ImageRefusedError
+from serving.client.errors import NotReadyError
 from serving.errors import Code, ServingError
 from tests.serving.gateway.pictures import GREEN, RED, noisy_jpeg
 from tests.serving.gateway.running import running_gateway
@@ -124,3 +125,24 @@ def test_each_protocol_loads_its_own_library_only():
     ]
 
     assert [line.split() for line in seen] == [["False", "True"], ["True", "False"]]
+
+
+@both
+def test_a_gateway_whose_model_is_loading_is_waited_for(backend, protocol):
+    backend.available = False
+    with running_gateway(backend.address, wait_ready=False) as gateway:
+        address = f"127.0.0.1:{gateway.rest_port}" if protocol == "rest" else gateway.grpc
+        with GatewayClient(address, protocol=protocol) as client:
+            with pytest.raises(NotReadyError, match="not ready"):
+                client.wait_until_ready(0.3)
+            backend.available = True
+            client.wait_until_ready(20)
+            assert client.predict([RED])
+
+
+def test_proxies_of_the_environment_are_not_for_the_gateway(served, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for protocol in ("rest", "grpc"):
+        with connect(served, protocol) as client:
+            assert client.predict([RED])
