@@ -66,6 +66,11 @@ class ServedGateway:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def resident_mb(self) -> float:
+        """Its process's memory now."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
     def children(self) -> list[int]:
         """Process ids: the embedded model server's."""
         tasks = Path(f"/proc/{self.process.pid}/task").iterdir()

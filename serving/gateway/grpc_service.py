@@ -102,6 +102,7 @@ def build_grpc_server(
         options=[
             ("grpc.max_receive_message_length", settings.max_request_bytes),
             ("grpc.max_send_message_length", -1),
+            ("grpc.server_handshake_timeout_ms", int(settings.head_timeout_seconds * 1000)),
             # Two gateways on one port would share its connections without anybody noticing.
             ("grpc.so_reuseport", 0),
         ],

@@ -64,7 +64,6 @@ class Limiter:
         Raises:
             OverloadedError: when every slot is taken, and every place in the queue.
         """
-        self._door.expire()
         self._slots.refuse_when_full(self._door.arriving)
         return self._door.enter()
 

@@ -41,7 +41,9 @@ from serving.gateway.servables import Servables
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.supervisor import ModelServerSupervisor
 from serving.gateway.watched_files import WatchedFiles, watch_files
+from serving.http_protocol import ConnectionLimits, protocol_with
 from serving.http_server import HttpServer
+from serving.open_files import connections_allowed, raise_open_files_limit
 
 _LOG = logging.getLogger(__name__)
 
@@ -176,7 +178,15 @@ class Gateway:
         if self._certificates is not None:
             tls["ssl_context_factory"] = self._certificates.as_factory
         self.rest = rest.routes
-        self._http = HttpServer(rest.app, host=settings.host, port=settings.rest_port, lifespan="off", **tls)
+        limits = ConnectionLimits(settings.head_timeout_seconds, settings.max_connections or connections_allowed())
+        self._http = HttpServer(
+            rest.app,
+            host=settings.host,
+            port=settings.rest_port,
+            lifespan="off",
+            http=protocol_with(limits),
+            **tls,
+        )
         self._grpc: grpc.aio.Server | None = None
 
     def _backend_channels(self, tls: BackendTlsSettings | None) -> OpenChannel:
@@ -318,6 +328,7 @@ def run_gateway(
     Raises:
         OSError: an address can't be bound.
     """
+    raise_open_files_limit()
     import uvloop  # noqa: PLC0415 - a loop for this process, not for whoever imports the module
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

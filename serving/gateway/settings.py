@@ -87,6 +87,14 @@ class GatewaySettings(BaseModel):
     max_deadline_seconds: Annotated[float, Field(gt=0)] = Field(
         default=300.0, description="Longest deadline a client may ask for; longer ones are cut to it."
     )
+    head_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=10.0,
+        description="Time in which the head of a REST request must be complete, and a TLS handshake of gRPC done.",
+    )
+    max_connections: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="Open REST connections; more are told 503 and closed. Null is what the limit of open files allows.",
+    )
     body_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
         default=30.0, description="Time in which a REST request's body must have arrived."
     )

@@ -1,31 +1,41 @@
-"""Requests between the door and their slot: those whose bodies arrive."""
+"""Requests between the door and their slot."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable
+import asyncio
 from contextvars import ContextVar
 
-# A body that takes longer comes from a slow client, and slow clients must not keep others out.
-_COUNTS_SECONDS = 0.1
+# A request whose body is there already comes to its slot within so many turns of the event loop, however long they take
+# under load. One whose body still arrives may take its time, and must not keep others out meanwhile.
+_TURNS = 4
 
 
 class Ticket:
     """One request that was let in."""
 
-    __slots__ = ("_door", "_is_out", "until")
+    __slots__ = ("_door", "_is_out", "_loop", "_turns")
 
-    def __init__(self, door: Door, until: float) -> None:
+    def __init__(self, door: Door, loop: asyncio.AbstractEventLoop) -> None:
         self._door = door
+        self._loop = loop
         self._is_out = False
-        self.until = until
+        self._turns = _TURNS
+        loop.call_soon(self._age)
 
     def close(self) -> None:
         """It has its slot, or is gone, or counts no longer."""
         if not self._is_out:
             self._is_out = True
             self._door.arriving -= 1
+
+    def _age(self) -> None:
+        self._turns -= 1
+        if self._is_out:
+            return
+        if self._turns:
+            self._loop.call_soon(self._age)
+        else:
+            self.close()
 
 
 # Of the request that is being answered; every request has a task of its own.
@@ -36,24 +46,15 @@ class Door:
     """Counts them, so that a crowd that arrives at once is not let in on the strength of one free slot.
 
     Attributes:
-        arriving: requests that were let in lately and have no slot yet.
+        arriving: requests that were let in a moment ago and have no slot yet.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._tickets: deque[Ticket] = deque()
+    def __init__(self) -> None:
         self.arriving = 0
-
-    def expire(self) -> None:
-        """Count no longer what came in a while ago."""
-        now = self._clock()
-        while self._tickets and self._tickets[0].until <= now:
-            self._tickets.popleft().close()
 
     def enter(self) -> Ticket:
         """Let a request in; its ticket is the current one."""
-        ticket = Ticket(self, self._clock() + _COUNTS_SECONDS)
-        self._tickets.append(ticket)
         self.arriving += 1
+        ticket = Ticket(self, asyncio.get_running_loop())
         CURRENT_TICKET.set(ticket)
         return ticket
