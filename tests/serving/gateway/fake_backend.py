@@ -181,5 +181,5 @@ class FakeBackend(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
         for version in sorted(self.loaded) or [self.version]:
             response.model_version_status.add(
                 version=version, state=state.AVAILABLE if self.available else state.LOADING
-            )
+            ).status.SetInParent()
         return response
