@@ -36,7 +36,8 @@ def test_every_curl_example_works(served, tmp_path):
 
 def test_every_metric_is_listed_and_exists():
     metrics = GatewayMetrics(max_classes=1)
-    metrics.watch_values(draining=lambda: 0.0, log_failures=lambda: 0.0)
+    names = ("draining", "log_failures", "concurrency_limit", "queued", "loop_lag")
+    metrics.watch_values(**dict.fromkeys(names, lambda: 0.0))
     names = {
         family.name + ("_total" if family.type == "counter" else "")
         for family in metrics.registry.collect()

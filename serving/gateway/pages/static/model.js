@@ -49,6 +49,10 @@ export async function versions(model) {
   return (await response.json()).model_version_status;
 }
 
+export async function releases() {
+  return (await ask("releases")).json();
+}
+
 export async function counters() {
   const text = await (await ask("metrics")).text();
   const sums = { requests: 0, errors: 0, inFlight: 0 };

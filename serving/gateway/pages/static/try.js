@@ -1,6 +1,6 @@
 // The page: an image in, its prediction as bars, the picture as the model saw it, and the server's state.
 
-import { GatewayError, apiKey, counters, pixels, predict, readiness, useApiKey, versions } from "./model.js";
+import { GatewayError, apiKey, counters, pixels, predict, readiness, releases, useApiKey, versions } from "./model.js";
 
 const STATE_SECONDS = 5;
 const at = (id) => document.getElementById(id);
@@ -36,6 +36,20 @@ function wantKey() {
   at("access").hidden = false;
 }
 
+const named = (target) => (typeof target === "number" ? `version ${target}` : `label ${target}`);
+const share = (part) => `${Number((part * 100).toFixed(2))} % of the requests`;
+
+function releaseEntries({ stable, canary, shadow }) {
+  const entries = [];
+  if (stable) entries.push(["stable", `${named(stable.target)}${stable.loaded ? "" : ", not loaded yet"}`, stable.loaded ? "good" : "bad"]);
+  if (canary) {
+    const text = canary.stopped ? `stopped: ${canary.reason}` : share(canary.weight);
+    entries.push(["canary", `${named(canary.target)}, ${text}`, canary.stopped ? "bad" : ""]);
+  }
+  if (shadow) entries.push(["shadow", `${named(shadow.target)}, ${share(shadow.share)}`, ""]);
+  return entries;
+}
+
 async function showState() {
   const entries = [];
   let text = "does not answer";
@@ -55,6 +69,9 @@ async function showState() {
         }
       });
     }
+    await orWithoutAccess(entries, "releases", async () => {
+      entries.push(...releaseEntries(await releases()));
+    });
     await orWithoutAccess(entries, "requests", async () => {
       const sums = await counters();
       entries.push(["requests", `${sums.requests} answered, ${sums.errors} with an error, ${sums.inFlight} in flight`]);

@@ -176,3 +176,19 @@ def test_a_server_that_is_not_ready_says_so(browser, backend):
         browser.until("document.getElementById('state').textContent === 'not ready'")
 
         assert "the model is not available" in browser.until("document.getElementById('server').innerText")
+
+
+def test_releases_are_shown_with_who_gets_how_much(browser, backend):
+    backend.loaded = {1, 2, 3}
+    releases = {"stable": 1, "canary": {"target": 2, "weight": 0.05}, "shadow": {"target": 3, "share": 0.5}}
+    with running_gateway(backend.address, releases=releases) as gateway:
+        browser.open(f"{gateway.url}/")
+        browser.until(READY)
+        shown = browser.until(
+            "document.getElementById('server').innerText.includes('shadow') && "
+            "document.getElementById('server').innerText"
+        ).replace("\n", " ")
+
+    assert "stable version 1" in shown
+    assert "canary version 2, 5 % of the requests" in shown
+    assert "shadow version 3, 50 % of the requests" in shown
