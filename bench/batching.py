@@ -3,8 +3,9 @@
     python bench/batching.py [--seconds 6] [--rounds 3] [--clients 32] [--network mobilenet_v3_small]
 
 Two model servers serve the same small CNN, one with a TF Serving parameters file. In each round both are asked in turn
-by 32 concurrent gRPC clients and by one, in alternating order, so that what else the machine does falls on both. The
-clients run in a process of their own, on the same cores. Prints a table and writes bench/results/batching.json.
+by 32 concurrent gRPC clients and by one, in alternating order, so that what else the machine does falls on both. A
+third server has no model and answers at once: what it reaches is all that the protocol allows here. The clients run in
+a process of their own, on the same cores. Prints a table and writes bench/results/batching.json.
 """
 
 from __future__ import annotations
@@ -87,10 +88,16 @@ def export(network: str, path: Path) -> None:
 
 
 class Server:
-    """One `darkroom model-server`."""
+    """One server's process."""
 
-    def __init__(self, base: Path, *flags: str) -> None:
-        self.process = subprocess.Popen(
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self.process = process
+        self.port = port
+
+    @classmethod
+    def of_model(cls, base: Path, *flags: str) -> Server:
+        """One `darkroom model-server`."""
+        process = subprocess.Popen(
             [
                 *(
                     sys.executable,
@@ -107,7 +114,14 @@ class Server:
             text=True,
             cwd=ROOT,
         )
-        self.port = json.loads(next(iter(self.process.stdout or ())))["grpc_port"]
+        return cls(process, json.loads(next(iter(process.stdout or ())))["grpc_port"])
+
+    @classmethod
+    def without_model(cls) -> Server:
+        """One that answers the same to every request, at once."""
+        command = [sys.executable, "-m", "bench.support.fixed_server", "--slots", "1000", "--milliseconds", "0"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        return cls(process, int(next(iter(process.stdout or ()))))
 
     def cpu_seconds(self) -> float:
         """Of all its threads so far."""
@@ -190,13 +204,14 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     parameters.write_text(options.parameters or PARAMETERS)
     data = request_bytes(options.network)
     servers = {
-        "unbatched": Server(folder / "cnn"),
-        "batched": Server(folder / "cnn", "--enable_batching", f"--batching_parameters_file={parameters}"),
+        "unbatched": Server.of_model(folder / "cnn"),
+        "batched": Server.of_model(folder / "cnn", "--enable_batching", f"--batching_parameters_file={parameters}"),
+        "no model": Server.without_model(),
     }
     loads: dict[tuple[str, int], list[Load]] = {(name, count): [] for name in servers for count in (options.clients, 1)}
     try:
-        for server in servers.values():
-            wait_until_available(server.port)
+        for name in ("unbatched", "batched"):
+            wait_until_available(servers[name].port)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             for number in range(options.rounds):
                 for count in (options.clients, 1):
@@ -220,6 +235,10 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "loads": {f"{name}_{count}": asdict(load) for (name, count), load in medians.items()},
         "throughput_gain": statistics.median(gains),
         "throughput_gains": gains,
+        "most_gain": statistics.median(
+            empty.throughput / plain.throughput
+            for empty, plain in zip(loads["no model", many], loads["unbatched", many], strict=True)
+        ),
         "p50_ratio_one_client": statistics.median(
             batched.p50 / plain.p50
             for batched, plain in zip(loads["batched", one], loads["unbatched", one], strict=True)
@@ -247,6 +266,7 @@ def main() -> int:
             f"{load['server_cpu']:22.2f}"
         )
     print(f"throughput at {options.clients} clients: {found['throughput_gain']:.2f} times (at least {LEAST_GAIN:g})")
+    print(f"without any model: {found['most_gain']:.2f} times")
     print(f"p50 with one client: {found['p50_ratio_one_client']:.2f} times (at most {P50_TOLERANCE:g})")
     suffix = "" if options.network == "mobilenet_v3_small" else f"_{options.network}"
     write_results(f"batching{suffix}", found)
