@@ -31,6 +31,7 @@ _SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 
 START_OF_SCAN = b"\xff\xda"
+_WORTH_NUMPY = 16_384
 
 
 def most_scan_markers(size: int, limits: ImageLimits) -> int:
@@ -41,6 +42,21 @@ def most_scan_markers(size: int, limits: ImageLimits) -> int:
     happens. Works on Python integers and on int32 tensors alike.
     """
     return limits.max_scans + 192 + size // 16_384
+
+
+def count_scan_starts(data: bytes) -> int:
+    """How often `START_OF_SCAN` occurs.
+
+    Photographs are full of 0xFF, at which `bytes.count` stops and looks: NumPy's comparison takes a seventh of its time.
+    """
+    if len(data) < _WORTH_NUMPY:
+        return data.count(START_OF_SCAN)
+    import numpy as np  # noqa: PLC0415 - small images, and other formats, do without
+
+    wanted = int.from_bytes(START_OF_SCAN, "little")
+    # Pairs of bytes from the first one on, and from the second one on.
+    views = (np.frombuffer(data, "<u2", (len(data) - start) // 2, start) for start in (0, 1))
+    return sum(int(np.count_nonzero(view == wanted)) for view in views)
 
 
 @dataclass(slots=True)
@@ -71,7 +87,7 @@ def read_jpeg_header(data: bytes, limits: ImageLimits) -> ImageHeader:
             Refusal.UNSUPPORTED_VARIANT,
             "a CMYK JPEG without Adobe's marker does not say whether its inks are inverted; convert it to RGB",
         )
-    markers = data.count(START_OF_SCAN)
+    markers = count_scan_starts(data)
     # Few enough wherever they stand, or few enough where they are scans of this image.
     has_few_scans = markers <= limits.max_scans or (
         markers <= most_scan_markers(len(data), limits)
