@@ -47,7 +47,7 @@ def most_scan_markers(size: int, limits: ImageLimits) -> int:
 def count_scan_starts(data: bytes) -> int:
     """How often `START_OF_SCAN` occurs.
 
-    Photographs are full of 0xFF, at which `bytes.count` stops and looks: NumPy's comparison takes a seventh of its time.
+    Photographs are full of 0xFF, at which `bytes.count` stops and looks: NumPy compares in a seventh of its time.
     """
     if len(data) < _WORTH_NUMPY:
         return data.count(START_OF_SCAN)
