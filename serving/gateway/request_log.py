@@ -41,6 +41,10 @@ class RequestLog:
             self._write({"time": _now(), "event": "shed", "requests": requests})
 
     def _write(self, document: dict[str, Any]) -> None:
+        if self._file is not None and self._file.closed:
+            # A request that was given up when the gateway stopped, or the count of a last second.
+            self.failures += 1
+            return
         line = json.dumps(document) + "\n"
         try:
             if self._file is not None:

@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from serving.gateway.request_log import RequestLog
+from serving.gateway.settings import LogSettings
 from tests.serving.gateway.pictures import RED
 from tests.serving.gateway.running import running_gateway
 
@@ -37,3 +39,11 @@ def test_a_log_that_cannot_be_written_costs_no_request(backend):
     with running_gateway(backend.address, log={"requests": "all", "path": "/dev/full"}) as gateway:
         assert gateway.post(RED).status_code == 200
         assert "darkroom_gateway_request_log_failures 1.0" in gateway.get("/metrics").text
+
+
+def test_what_comes_after_the_end_is_counted(tmp_path):
+    log = RequestLog(LogSettings(path=str(tmp_path / "log")))
+    log.write_shed(3)
+    log.close()
+    log.write_shed(4)
+    assert (log.failures, json.loads((tmp_path / "log").read_text())["requests"]) == (1, 3)
