@@ -1,7 +1,7 @@
 """How long fuzzing goes on: short in the suite, as long as one likes by hand.
 
 DARKROOM_FUZZ_EXAMPLES=5000 pytest tests/fuzz        # requests made from the OpenAPI, for each operation
-python tests/fuzz/parsers.py image_header -max_total_time=3600
+python -m tests.fuzz.parsers image -max_total_time=3600
 """
 
 import os

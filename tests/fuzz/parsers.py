@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of what reads clients' bytes before anything else does.
 
-    python tests/fuzz/parsers.py [TARGET] [CORPUS] [libFuzzer's options, such as -max_total_time=3600]
+    python -m tests.fuzz.parsers [TARGET] [CORPUS] [libFuzzer's options, such as -max_total_time=3600]
 
 A target may refuse its input with the error that it documents, and with no other. Without a target, each input's first
 byte chooses one. CORPUS is a folder that libFuzzer keeps what it found in; without one it starts from good inputs.
