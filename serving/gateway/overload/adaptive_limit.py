@@ -35,10 +35,9 @@ class AdaptiveLimit:
             return
         was_late, self._was_late = self._was_late, lag_seconds > self._max_lag
         if self._was_late:
-            if not was_late:
-                return  # a single step that took long is no load
-            # What was in use is what caused the lag; the unused rest of the limit can go at once.
-            used = min(self.current, max(most_in_use, self._least))
-            self.current = max(self._least, int(used * _BACKOFF))
+            # A single step that took long is no load, and what makes a gateway late that has little to do is others'.
+            if was_late and most_in_use > self._least:
+                # What was in use is what caused the lag; the unused rest of the limit can go at once.
+                self.current = max(self._least, int(min(self.current, most_in_use) * _BACKOFF))
         elif self.current < self.most and most_in_use >= self.current * _USED_SHARE:
             self.current += 1

@@ -24,8 +24,15 @@ def test_one_late_interval_is_no_load():
 def test_it_never_falls_below_a_quarter():
     limit = AdaptiveLimit(64, 0.02)
     for _ in range(100):
-        limit.note(1.0, 3)
+        limit.note(1.0, limit.current)
     assert limit.current == 16
+
+
+def test_a_late_loop_with_little_to_do_changes_nothing():
+    limit = AdaptiveLimit(64, 0.02)
+    for _ in range(10):
+        limit.note(1.0, 16)
+    assert limit.current == 64
 
 
 def test_it_grows_back_while_it_is_used():
