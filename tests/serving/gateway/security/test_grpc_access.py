@@ -59,7 +59,9 @@ def _methods(monkeypatch):
         def __getattr__(self, name):
             return Anything()
 
-    build_grpc_server(Anything(), Anything(), Anything(), Anything(), admin=Anything(), access=None)
+    build_grpc_server(
+        Anything(), Anything(), Anything(), Anything(), admin=Anything(), access=None, shedding=Anything()
+    )
     return set(found)
 
 
