@@ -55,6 +55,7 @@ def _methods(monkeypatch):
 
     class Anything:
         max_request_bytes = 1
+        head_timeout_seconds = 1
 
         def __getattr__(self, name):
             return Anything()
