@@ -6,6 +6,9 @@ DESCRIPTION_FILE = "darkroom.json"
 # In it, the population (preprocessing.population) of the eval split: what the gateway compares served images with.
 BASELINE_KEY = "baseline"
 
+# In the Trainer's `model_run`: the preprocessing graph, exported once for the run (preprocessing.saved).
+PREPROCESSING_FOLDER = "preprocessing"
+
 # The network itself, as Keras saves it, without preprocessing and optimizer: what other models take weights from.
 NETWORK_FILE = "network.keras"
 

@@ -85,9 +85,12 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
     ).with_id("Evaluator")
     pusher = ModelPusher(
         model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
         model_blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
-        model_folder=os.path.join(config.repository_path, config.model.name),
+        repository=config.repository_path,
+        model_name=config.model.name,
+        section=config.push,
     )
     searched = (tuner,) if tuner is not None else ()
     # In this order a run shows them.

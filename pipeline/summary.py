@@ -18,6 +18,7 @@ from pipeline.features import SPLITS
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.ingestion.quarantine import read_report
 from pipeline.model_description import DESCRIPTION_FILE
+from pipeline.pusher.refusal import REFUSAL_KEY
 from pipeline.runner import NodeResult
 
 
@@ -51,6 +52,7 @@ class RunSummary(BaseModel):
         baseline_metrics: of the latest blessed model on the same images; empty without one.
         blessed: whether the model passed the gate.
         reasons: a sentence for each rule of the gate.
+        refusals: why a blessed model was not pushed, one sentence each.
         pushed_version, pushed_to: None when the model was not pushed.
         seconds: by component.
     """
@@ -73,6 +75,7 @@ class RunSummary(BaseModel):
     baseline_metrics: dict[str, float]
     blessed: bool
     reasons: tuple[str, ...]
+    refusals: tuple[str, ...]
     pushed_version: int | None
     pushed_to: str | None
     seconds: dict[str, float]
@@ -107,6 +110,7 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
         baseline_metrics=report.baseline_values,
         blessed=blessing.get_int_custom_property("blessed") == 1,
         reasons=tuple(rule.sentence for rule in report.rules),
+        refusals=tuple(_refusals(pushed)),
         pushed_version=int(pushed.get_string_custom_property("pushed_version")) if is_pushed else None,
         pushed_to=pushed.get_string_custom_property("pushed_destination") if is_pushed else None,
         seconds={node_id: round(result.seconds, 2) for node_id, result in results.items()},
@@ -115,6 +119,10 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
 
 def _output(results: dict[str, NodeResult], node_id: str, key: str) -> Artifact:
     return artifact_utils.get_single_instance(results[node_id].outputs[key])
+
+
+def _refusals(pushed: Artifact) -> list[str]:
+    return [pushed.get_string_custom_property(REFUSAL_KEY)] if pushed.has_custom_property(REFUSAL_KEY) else []
 
 
 def _description(model: Artifact) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _COMMANDS = {
     "predict": ("darkroom.cli.predict", "Ask a running gateway about images."),
     "data": ("darkroom.cli.data", "Turn logged requests into images to label."),
     "api-key": ("darkroom.cli.api_key", "Make, list and revoke the API keys of a gateway."),
-    "models": ("darkroom.cli.models", "List the networks that model.architecture may name."),
+    "models": ("darkroom.cli.models", "List, promote, roll back and prune pushed models; list known networks."),
     "config": ("darkroom.cli.config", "Check a configuration, or print its schema and reference."),
 }
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def command(config_path: str, overrides: tuple[str, ...], description: str, as_json: bool, verbose: bool) -> None:
     """Run the pipeline: images in, validated and pushed model out.
 
-    Exit codes: 0 pushed, 3 not blessed, 2 bad configuration or data, 1 failure.
+    Exit codes: 0 pushed, 3 not blessed or not pushed, 2 bad configuration or data, 1 failure.
     """
     config = load_configuration(config_path, overrides)
     execute(config, "run", verbose, lambda display, streams: _run(config, description, as_json, display, streams))
@@ -55,6 +55,8 @@ def _run(config: DarkroomConfig, description: str, as_json: bool, display: RunDi
         streams.stdout.write(summary.model_dump_json(indent=2) + "\n")
     if not summary.blessed:
         raise NotBlessedError(f"The model was not blessed, so it was not pushed. {' '.join(summary.reasons)}")
+    if summary.pushed_to is None:
+        raise NotBlessedError(f"The model was blessed, but it was not pushed. {' '.join(summary.refusals)}")
 
 
 def _write_page(config: DarkroomConfig, run_id: str, display: RunDisplay) -> None:

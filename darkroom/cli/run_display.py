@@ -123,6 +123,8 @@ class RunDisplay:
             table.add_row("", escape(reason))
         where = f"version {summary.pushed_version} in {summary.pushed_to}" if summary.pushed_to else "nowhere"
         table.add_row("pushed", escape(where))
+        for refusal in summary.refusals:
+            table.add_row("", escape(refusal))
         self._console.print()
         self._console.print(table)
 

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import click
 from darkroom.errors import ConfigurationError, DarkroomError, DataError
 
 if TYPE_CHECKING:
+    from serving.gateway.configuration_reload import ConfigurationSource
     from serving.gateway.server import Listening
     from serving.gateway.settings import GatewaySettings
 
@@ -115,8 +117,7 @@ def command(
 
     # The child is another program, not a fork that goes on with gRPC; without this gRPC logs a line about it.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    from serving.gateway.configuration_reload import ConfigurationSource  # noqa: PLC0415 - after the environment is set
-    from serving.gateway.embedded_models import EmbeddedModels  # noqa: PLC0415 - the same
+    from serving.gateway.embedded_models import EmbeddedModels  # noqa: PLC0415 - after the environment is set
     from serving.gateway.server import Gateway, run_gateway  # noqa: PLC0415 - the same
     from serving.gateway.supervisor import model_server_command  # noqa: PLC0415 - the same
 
@@ -125,8 +126,9 @@ def command(
         model_server: list[str] | None = None
         if plan.repository is not None:
             base_path = plan.repository / plan.model_name
-            if config is not None:  # which may name releases, now or later
-                models = EmbeddedModels(folder / "models.config", plan.model_name, base_path)
+            models = EmbeddedModels(
+                folder / "models.config", plan.model_name, base_path, lambda: _labels(plan.repository, plan.model_name)
+            )
             model_server = model_server_command(plan.model_name, base_path, models)
         return Gateway(
             plan.settings,
@@ -134,11 +136,7 @@ def command(
             model_server_command=model_server,
             model_server_log=model_server_log,
             models=models,
-            configuration=(
-                ConfigurationSource(config, lambda: _plan(config, repository, overrides).settings)
-                if config is not None
-                else None
-            ),
+            configuration=_source(config, plan, lambda: _plan(config, repository, overrides).settings),
         )
 
     announcer = _Announcer(plan)
@@ -153,6 +151,29 @@ def command(
     except OSError as error:
         raise DarkroomError(str(error)) from error
     _tell(plan, "Stopped.")
+
+
+def _source(config: Path | None, plan: _Plan, read: Callable[[], GatewaySettings]) -> ConfigurationSource | None:
+    """What the gateway follows while it runs: the configuration file, and the labels of the repository's versions."""
+    from serving.gateway.configuration_reload import ConfigurationSource  # noqa: PLC0415 - imports gRPC
+    from serving.model_repository.model_config_file import MODEL_CONFIG_FILE  # noqa: PLC0415 - the same
+
+    labels = plan.repository / MODEL_CONFIG_FILE if plan.repository is not None else None
+    if config is not None:
+        return ConfigurationSource(config, read, labels)
+    return ConfigurationSource(labels, read) if labels is not None else None
+
+
+def _labels(repository: Path | None, model_name: str) -> dict[str, int]:
+    """What the versions in a repository are labelled.
+
+    Raises:
+        ConfigurationError: the repository's model configuration file is wrong.
+    """
+    from serving.model_repository.model_config_file import labels_of, read_config  # noqa: PLC0415 - imports gRPC
+    from serving.model_repository.storage import open_storage  # noqa: PLC0415 - the same
+
+    return labels_of(read_config(open_storage(repository)), model_name) if repository is not None else {}
 
 
 def _log_json() -> None:
@@ -269,13 +290,11 @@ def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any
             "Nothing says where the models are: there is no darkroom.yaml here. Name it with --config, or give the "
             "model repository: darkroom serve REPOSITORY"
         )
-    labels = [target for target in settings.releases.targets() if isinstance(target, str)] if settings.releases else []
-    if labels:
-        raise ConfigurationError(
-            f"serving.releases names the label {labels[0]!r}; the embedded model server has no labels: name version "
-            "numbers, or running servers with serving.backends"
-        )
-    return _Plan(settings, repository, _find_model(repository, model_name or configured_name))
+    from serving.gateway.releases.labelled import labelled_releases  # noqa: PLC0415
+
+    model_name = _find_model(repository, model_name or configured_name)
+    releases = labelled_releases(settings.releases, _labels(repository, model_name))
+    return _Plan(settings.model_copy(update={"releases": releases}), repository, model_name)
 
 
 def _read_configuration(path: Path) -> tuple[GatewaySettings, str, str]:

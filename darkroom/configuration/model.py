@@ -11,11 +11,11 @@ from darkroom.configuration.data_section import DataSection
 from darkroom.configuration.evaluation_section import EvaluationSection
 from darkroom.configuration.hyperparameters import check_range
 from darkroom.configuration.model_section import ModelSection
+from darkroom.configuration.push_section import PushSection
 from darkroom.configuration.section import Section
 from darkroom.configuration.sections import (
     BeamSection,
     PipelineSection,
-    PushSection,
 )
 from darkroom.configuration.task_rules import check_task, watch_what_the_task_has
 from darkroom.configuration.training_section import TrainingSection

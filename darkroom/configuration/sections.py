@@ -9,15 +9,6 @@ from pydantic import Field
 from darkroom.configuration.section import Section
 
 
-class PushSection(Section):
-    """Where blessed models go."""
-
-    repository: str = Field(
-        default="models",
-        description="The model repository: versions are written to `<repository>/<model name>/<version>/`.",
-    )
-
-
 class PipelineSection(Section):
     """Where runs keep their artifacts and records."""
 

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import functools
 import json
+import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from tfx.components.pusher import executor as pusher_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from darkroom.errors import DarkroomError
 from pipeline.evaluation.report import EvaluationReport
-from pipeline.model_description import DESCRIPTION_FILE
-from pipeline.pusher.repository import push, versions
+from pipeline.model_description import DESCRIPTION_FILE, PREPROCESSING_FOLDER
+from pipeline.pusher.object_store import push_to_object_store
+from pipeline.pusher.refusal import REFUSAL_KEY, label_refusal, preprocessing_refusal
+from pipeline.pusher.repository import push
+from preprocessing.saved import DESCRIPTION_FILE as PREPROCESSING_FILE
+from serving.model_repository.object_storage import ObjectStorage
+from serving.model_repository.repository import ModelVersions
+from serving.model_repository.storage import Storage, open_storage
 
-_DESCRIPTION = Path("assets.extra", DESCRIPTION_FILE)
+_DESCRIPTION = f"assets.extra/{DESCRIPTION_FILE}"
 _EVALUATION_KEY = "evaluation"
 
 
 class ModelPusherExecutor(pusher_executor.Executor):
-    """TFX's Pusher with another way to write: beside, then rename, with a version that always grows."""
+    """TFX's Pusher with another way to write: complete or not at all, with a version that always grows."""
 
     def Do(  # noqa: N802 - TFX's name
         self,
@@ -29,10 +37,10 @@ class ModelPusherExecutor(pusher_executor.Executor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model if it is blessed; a model that was pushed before keeps its version.
+        """Pushes the model if nothing speaks against it; a model that was pushed before keeps its version.
 
         Raises:
-            DarkroomError: the repository cannot be written, or is not on a local file system.
+            DarkroomError: the repository cannot be written.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
@@ -40,45 +48,82 @@ class ModelPusherExecutor(pusher_executor.Executor):
             self._MarkNotPushed(pushed)
             return
         model = artifact_utils.get_single_instance(input_dict["model"])
-        target: str = exec_properties["model_folder"]
-        if "://" in target:
-            raise DarkroomError(
-                f"push.repository {target} is not a local folder. Object stores cannot rename, so a push there would "
-                "not be atomic; push to a folder or a mounted volume."
-            )
-        folder = Path(target)
-        source = Path(path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)))
-        version = _version_of(source, folder)
+        source = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+        location, name = exec_properties["repository"], exec_properties["model_name"]
+        storage = open_storage(location)
+        repository = ModelVersions(storage, name, served_path=exec_properties.get("served_path") or None)
+        description = _read(source)
+        version = _version_of(description, storage, repository)
         if version is None:
+            run = artifact_utils.get_single_instance(input_dict["model_run"])
+            newest = max(repository.versions(), default=None)
+            refusal = preprocessing_refusal(description, _preprocessing_version(run.uri)) or label_refusal(
+                description,
+                _description_of(storage, name, newest) if newest is not None else None,
+                allowed=bool(exec_properties["allow_label_change"]),
+            )
+            if refusal is not None:
+                pushed.set_string_custom_property(REFUSAL_KEY, refusal)
+                self._MarkNotPushed(pushed)
+                return
             evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
             measured = EvaluationReport.read(evaluation.uri).values
-            version = push(source, folder, functools.partial(_add_evaluation, measured=measured))
-        io_utils.copy_dir(str(source), pushed.uri)
-        self._MarkPushed(pushed, pushed_destination=str(folder / str(version)), pushed_version=str(version))
+
+            def complete(copy: Path) -> None:
+                file = copy / _DESCRIPTION
+                file.write_text(
+                    json.dumps(description | {_EVALUATION_KEY: measured}, indent=2) + "\n", encoding="utf-8"
+                )
+
+            version = _push(source, storage, repository, complete)
+            repository.record_push(version)
+        io_utils.copy_dir(source, pushed.uri)
+        self._MarkPushed(pushed, pushed_destination=f"{storage.location}/{name}/{version}", pushed_version=str(version))
 
 
-def _version_of(source: Path, folder: Path) -> int | None:
+def _push(source: str, storage: Storage, repository: ModelVersions, complete: Callable[[Path], None]) -> int:
+    above = max((record.after or 0 for record in repository.history() if record.action == "push"), default=0)
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(source)
+        if "://" in source:
+            local = Path(folder, "source")
+            io_utils.copy_dir(source, str(local))
+        if not isinstance(storage, ObjectStorage):
+            return push(local, Path(storage.location, repository.model), complete, above=above)
+        whole = Path(folder, "whole")
+        shutil.copytree(local, whole)
+        complete(whole)
+        return push_to_object_store(whole, storage, repository.model, above=above)
+
+
+def _version_of(description: dict[str, Any], storage: Storage, repository: ModelVersions) -> int | None:
     """The version under which this very export is in the repository already, newest first.
 
     An unchanged run reuses the cached model, but evaluates it anew against the latest blessed one, which is itself.
     """
-    description = _read(source)
-    for version in reversed(versions(folder)):
-        stored = folder / str(version)
-        if (stored / _DESCRIPTION).is_file():
-            pushed = _read(stored)
+    for version in reversed(repository.versions()):
+        pushed = _description_of(storage, repository.model, version)
+        if pushed is not None:
             pushed.pop(_EVALUATION_KEY, None)
             if pushed == description:
                 return version
     return None
 
 
-def _add_evaluation(model: Path, measured: dict[str, float]) -> None:
-    """Writes what the Evaluator measured on the test split into the model's description."""
-    description = _read(model) | {_EVALUATION_KEY: measured}
-    (model / _DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-
-
-def _read(model: Path) -> dict[str, Any]:
-    description: dict[str, Any] = json.loads((model / _DESCRIPTION).read_text(encoding="utf-8"))
+def _description_of(storage: Storage, model: str, version: int) -> dict[str, Any] | None:
+    content = storage.read(f"{model}/{version}/{_DESCRIPTION}")
+    if content is None:
+        return None
+    description: dict[str, Any] = json.loads(content)
     return description
+
+
+def _read(model: str) -> dict[str, Any]:
+    with tf.io.gfile.GFile(f"{model}/{_DESCRIPTION}") as file:
+        description: dict[str, Any] = json.load(file)
+    return description
+
+
+def _preprocessing_version(model_run: str) -> str:
+    with tf.io.gfile.GFile(f"{model_run}/{PREPROCESSING_FOLDER}/{PREPROCESSING_FILE}") as file:
+        return str(json.load(file)["version"])

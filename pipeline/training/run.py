@@ -20,7 +20,7 @@ from pipeline.distribution.processes import in_own_processes, job_for, run_job
 from pipeline.distribution.shares import place_of
 from pipeline.distribution.strategy import make_strategy
 from pipeline.ingestion.dataset_facts import DatasetFacts
-from pipeline.model_description import BASELINE_KEY, DESCRIPTION_FILE, NETWORK_FILE
+from pipeline.model_description import BASELINE_KEY, DESCRIPTION_FILE, NETWORK_FILE, PREPROCESSING_FOLDER
 from pipeline.models.domain import Domain, save_domain
 from pipeline.models.network import Network
 from pipeline.models.predictor import predictor, save_network
@@ -40,8 +40,6 @@ from pipeline.training.warmup import write_warmup_requests
 from pipeline.tuning.values import values_of
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.saved import save_preprocessing
-
-PREPROCESSING_FOLDER = "preprocessing"
 
 _STATE_NAME_LENGTH = 16
 

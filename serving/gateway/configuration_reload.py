@@ -24,10 +24,12 @@ class ConfigurationSource:
     Attributes:
         path: of the file.
         read: its settings, those of the command line included; raises DarkroomError for a wrong file. Runs in a thread.
+        labels: the file of the versions' labels, which may change the releases too.
     """
 
     path: Path
     read: Callable[[], GatewaySettings]
+    labels: Path | None = None
 
 
 class ConfigurationReload:
@@ -53,7 +55,7 @@ class ConfigurationReload:
         self._apply = apply
         self._metrics = metrics
         self._told = asyncio.Event()
-        self._seen: bytes | None = None
+        self._seen: tuple[bytes | None, ...] = ()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -84,7 +86,7 @@ class ConfigurationReload:
             self._seen = content
             await self._reload()
 
-    async def _settled(self, content: bytes | None) -> bytes | None:
+    async def _settled(self, content: tuple[bytes | None, ...]) -> tuple[bytes | None, ...]:
         while True:
             await asyncio.sleep(SETTLE_SECONDS)
             again = await asyncio.to_thread(self._content)
@@ -115,8 +117,12 @@ class ConfigurationReload:
         if others:
             _LOG.warning("%s: %s changed, which needs a restart to count", path, ", ".join(others))
 
-    def _content(self) -> bytes | None:
-        try:
-            return self._source.path.read_bytes()
-        except OSError:
-            return None
+    def _content(self) -> tuple[bytes | None, ...]:
+        return tuple(_read(path) for path in (self._source.path, self._source.labels) if path is not None)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None

@@ -254,7 +254,7 @@ class Gateway:
 
     def _apply(self, releases: ReleaseSettings | None) -> bool:
         changed = self.releases.configure(releases)
-        if changed and self._models is not None:
+        if self._models is not None:  # labels may have changed where the releases have not
             self._models.write(releases)
         return changed
 

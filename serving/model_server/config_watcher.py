@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from darkroom.errors import ConfigurationError
-from serving.errors import ServingError
+from serving.errors import Code, ServingError
 from serving.model_server.model_config import read_model_config
 from serving.model_server.model_manager import ModelManager
 
@@ -52,7 +52,15 @@ class ConfigWatcher:
         if content == self._applied:
             return
         models = await loop.run_in_executor(None, read_model_config, self._path)
-        await self._models.reload(models)
+        try:
+            await self._models.reload(models)
+        except ServingError as error:
+            if error.code is not Code.FAILED_PRECONDITION:
+                raise
+            # A label wants a version that is not loaded. It is loaded beside the others, and a later look succeeds.
+            _log.warning("%s waits: %s", self._path, error.message)
+            await self._models.load_for_labels(models)
+            return
         self._applied = content
         _log.info("%s is applied", self._path)
 

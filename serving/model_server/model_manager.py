@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
@@ -11,7 +12,7 @@ from concurrent.futures import Executor
 from serving.errors import Code, ServingError
 from serving.model_server.loader import Loader
 from serving.model_server.served_model import ServedModel
-from serving.model_server.settings import ModelSettings
+from serving.model_server.settings import ModelSettings, VersionPolicy
 from serving.model_server.version_labels import VersionLabels
 from serving.model_server.versions import ModelVersion, ServableHandle
 from serving.protos import model_pb2
@@ -90,6 +91,29 @@ class ModelManager:
         if failed:
             reasons = "".join(f"{{{model.describe_failure()}}}, " for model in failed)
             raise ServingError(Code.UNKNOWN, f"{len(failed)} model(s) did not become available: {{{reasons}}}")
+
+    async def load_for_labels(self, models: Sequence[ModelSettings]) -> None:
+        """Also load what the labels of a coming configuration stand for; what is served now goes on being served.
+
+        Raises:
+            ServingError: as `reload`.
+        """
+        coming = []
+        for settings in models:
+            known = self._models.get(settings.name)
+            wanted = frozenset(settings.version_labels.values()) | settings.version_policy.versions
+            if known is None:
+                coming.append(dataclasses.replace(settings, version_labels={}))
+                continue
+            policy = VersionPolicy("specific", versions=frozenset(known.available) | wanted)
+            coming.append(
+                dataclasses.replace(
+                    settings,
+                    version_policy=policy if policy.versions else settings.version_policy,
+                    version_labels=self._labels.attached(settings.name),
+                )
+            )
+        await self.reload(coming)
 
     def acquire(self, spec: model_pb2.ModelSpec) -> ServableHandle:
         """Hold the version that a request names, by number, by label, or the newest.

@@ -48,6 +48,11 @@ class VersionLabels:
             return waiting
         raise ServingError(Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}")
 
+    def attached(self, model: str) -> dict[str, int]:
+        """The labels of a model that stand for an available version."""
+        labels = {**self._waiting.get(model, {}), **self._attached.get(model, {})}
+        return {label: version for label, version in labels.items() if self._is_available(model, version)}
+
     def replace(self, models: Iterable[ModelSettings]) -> None:
         """Attach the labels of a new configuration in place of all present ones.
 

@@ -60,7 +60,8 @@ class Releases:
         if settings == self._settings:
             return False
         self._settings = settings
-        previous = self._stable.target() if self._stable is not None else None
+        # Without releases it was the newest version that answered.
+        previous = self._stable.target() if self._stable is not None else self._pool.available_version()
         self._stable = Stable(settings.stable, previous, self._pool) if settings is not None else None
         canary = settings.canary if settings is not None else None
         self._canary = Canary(canary, self._metrics) if canary is not None else None

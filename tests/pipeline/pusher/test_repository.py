@@ -1,4 +1,7 @@
 import os
+import random
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +10,7 @@ import pytest
 
 from darkroom.errors import DarkroomError
 from pipeline.pusher.repository import push, versions
+from tests.darkroom.command import ROOT
 
 
 @pytest.fixture
@@ -111,3 +115,52 @@ def test_a_repository_that_cannot_be_written_is_named(model, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DarkroomError, match=r"Cannot push to .*file/m"):
         push(model, tmp_path / "file" / "m")
+
+
+def test_a_version_is_greater_than_one_that_was_deleted(model, tmp_path):
+    deleted = int(time.time()) + 1_000_000
+    assert push(model, tmp_path / "m", above=deleted) == deleted + 1
+
+
+def test_what_a_killed_push_left_goes_with_the_next_one_and_a_living_push_keeps_its_folder(model, tmp_path):
+    folder, seen = tmp_path / "m", []
+    dead = folder / ".pushing-dead"
+    dead.mkdir(parents=True)
+
+    def meanwhile(staged):
+        two_minutes_ago = time.time() - 120
+        for path in (dead, staged):
+            os.utime(path, (two_minutes_ago, two_minutes_ago))
+        push(model, folder)
+        seen.append((dead.exists(), staged.exists()))
+
+    push(model, folder, meanwhile)
+    assert seen == [(False, True)]
+    assert all(entry.name.isdecimal() for entry in folder.iterdir())
+
+
+def test_kills_leave_no_part_of_a_model(tmp_path):
+    """A short form of bench/push_kills.py."""
+    source, folder = tmp_path / "source", tmp_path / "m"
+    source.mkdir()
+    for number in range(100):
+        (source / f"part-{number}").write_bytes(b"x" * 10_000)
+    (source / "saved_model.pb").write_bytes(b"graph")
+    wanted, said = contents(source), []
+    for _ in range(8):
+        with subprocess.Popen(
+            [sys.executable, "bench/support/push_loop.py", str(source), str(folder)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        ) as process:
+            assert process.stdout.readline() == "ready\n"
+            said.append(int(process.stdout.readline()))
+            time.sleep(random.uniform(0, 0.05))  # the moment of the kill; nothing is waited for
+            process.kill()
+            said += map(int, process.stdout.read().split())
+    assert said == sorted(set(said))
+    assert set(said) <= set(versions(folder))
+    assert all(contents(folder / str(version)) == wanted for version in versions(folder))
+    assert all(entry.name.isdecimal() or entry.name.startswith(".pushing-") for entry in folder.iterdir())

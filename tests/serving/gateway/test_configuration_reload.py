@@ -117,7 +117,7 @@ def test_sighup_without_a_configuration_file_is_no_end(backend, tmp_path):
         assert process.predict(RED).status_code == 200
 
 
-def test_labels_need_servers_that_have_them(tmp_path):
+def test_a_label_that_no_version_has_is_named(tmp_path):
     (tmp_path / "models" / "pets" / "1").mkdir(parents=True)
     (tmp_path / "darkroom.yaml").write_text(
         json.dumps({"push": {"repository": "models"}, "serving": {"releases": {"stable": "best"}}})
@@ -126,7 +126,8 @@ def test_labels_need_servers_that_have_them(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
 
     assert done.returncode == 2
-    assert "the embedded model server has no labels" in done.stderr
+    assert "the label 'best', which no version in the repository has" in done.stderr
+    assert "darkroom models promote" in done.stderr
 
 
 def test_the_embedded_model_server_is_told_which_versions_to_load(tmp_path):
@@ -138,6 +139,15 @@ def test_the_embedded_model_server_is_told_which_versions_to_load(tmp_path):
     models.write(None)
     (found,) = read_model_config(models.path)
     assert found.version_policy == VersionPolicy("latest", 1)
+
+
+def test_the_embedded_model_server_is_told_the_labels(tmp_path):
+    labels = {"stable": 3, "previous": 2}
+    models = EmbeddedModels(tmp_path / "models.config", "m", tmp_path / "models", lambda: labels)
+    models.write(ReleaseSettings(stable=3, canary={"target": 4, "weight": 0.1}))
+    (found,) = read_model_config(models.path)
+    assert found.version_policy == VersionPolicy("specific", versions=frozenset({2, 3, 4}))
+    assert found.version_labels == labels
 
 
 @pytest.mark.slow
