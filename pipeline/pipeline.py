@@ -26,6 +26,7 @@ from pipeline.ingestion.options import IngestionOptions
 from pipeline.metadata_connection import metadata_connection
 from pipeline.models.pixel_scaling import with_matching_scaling
 from pipeline.pusher.component import ModelPusher
+from pipeline.serving_check.component import ServingCheck
 from pipeline.statistics.channel_statistics import SPEC_KEY
 from pipeline.statistics.tfdv_options import statistics_options
 from pipeline.training.options import OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
@@ -83,10 +84,19 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
         baseline.outputs["model"],
         EvaluationOptions.from_configuration(config),
     ).with_id("Evaluator")
+    serving_check = ServingCheck(
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        model_blessing=evaluator.outputs["blessing"],
+        examples=data.examples,
+        model_name=config.model.name,
+        section=config.serving_check,
+    )
     pusher = ModelPusher(
         model=trainer.outputs["model"],
         model_run=trainer.outputs["model_run"],
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=serving_check.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
         repository=config.repository_path,
         model_name=config.model.name,
@@ -95,7 +105,7 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
     searched = (tuner,) if tuner is not None else ()
     # In this order a run shows them.
     before = (baseline, *searched, trainer) if _goes_on(config) else (*searched, trainer, baseline)
-    return _pipeline(config, [*data.components, *before, evaluator, pusher])
+    return _pipeline(config, [*data.components, *before, evaluator, serving_check, pusher])
 
 
 def create_tuning_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:

@@ -20,6 +20,7 @@ from pipeline.ingestion.quarantine import read_report
 from pipeline.model_description import DESCRIPTION_FILE
 from pipeline.pusher.refusal import REFUSAL_KEY
 from pipeline.runner import NodeResult
+from pipeline.serving_check.rule import Rule, read_rules
 
 
 class QuarantinedFile(BaseModel):
@@ -52,6 +53,7 @@ class RunSummary(BaseModel):
         baseline_metrics: of the latest blessed model on the same images; empty without one.
         blessed: whether the model passed the gate.
         reasons: a sentence for each rule of the gate.
+        serving: a sentence for each rule of the serving check.
         refusals: why a blessed model was not pushed, one sentence each.
         pushed_version, pushed_to: None when the model was not pushed.
         seconds: by component.
@@ -75,6 +77,7 @@ class RunSummary(BaseModel):
     baseline_metrics: dict[str, float]
     blessed: bool
     reasons: tuple[str, ...]
+    serving: tuple[str, ...]
     refusals: tuple[str, ...]
     pushed_version: int | None
     pushed_to: str | None
@@ -88,6 +91,7 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
     description = _description(_output(results, "Trainer", "model"))
     blessing = _output(results, "Evaluator", "blessing")
     report = EvaluationReport.read(_output(results, "Evaluator", "evaluation").uri)
+    served = read_rules(_output(results, "ServingCheck", "blessing").uri)
     pushed = _output(results, "ModelPusher", "pushed_model")
     is_pushed = pushed.get_int_custom_property("pushed") == 1
     return RunSummary(
@@ -110,7 +114,8 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
         baseline_metrics=report.baseline_values,
         blessed=blessing.get_int_custom_property("blessed") == 1,
         reasons=tuple(rule.sentence for rule in report.rules),
-        refusals=tuple(_refusals(pushed)),
+        serving=tuple(rule.sentence for rule in served),
+        refusals=tuple(_refusals(served, pushed)),
         pushed_version=int(pushed.get_string_custom_property("pushed_version")) if is_pushed else None,
         pushed_to=pushed.get_string_custom_property("pushed_destination") if is_pushed else None,
         seconds={node_id: round(result.seconds, 2) for node_id, result in results.items()},
@@ -121,8 +126,11 @@ def _output(results: dict[str, NodeResult], node_id: str, key: str) -> Artifact:
     return artifact_utils.get_single_instance(results[node_id].outputs[key])
 
 
-def _refusals(pushed: Artifact) -> list[str]:
-    return [pushed.get_string_custom_property(REFUSAL_KEY)] if pushed.has_custom_property(REFUSAL_KEY) else []
+def _refusals(served: tuple[Rule, ...], pushed: Artifact) -> list[str]:
+    sentences = [rule.sentence for rule in served if rule.passed is False]
+    if pushed.has_custom_property(REFUSAL_KEY):
+        sentences.append(pushed.get_string_custom_property(REFUSAL_KEY))
+    return sentences
 
 
 def _description(model: Artifact) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from darkroom.configuration.sections import (
     BeamSection,
     PipelineSection,
 )
+from darkroom.configuration.serving_check_section import ServingCheckSection
 from darkroom.configuration.task_rules import check_task, watch_what_the_task_has
 from darkroom.configuration.training_section import TrainingSection
 from darkroom.configuration.tuning_section import TuningSection
@@ -39,6 +40,9 @@ class DarkroomConfig(Section):
         default_factory=TuningSection, description="Which hyperparameters are searched before it is fitted."
     )
     evaluation: EvaluationSection = Field(default_factory=EvaluationSection, description="What it must reach.")
+    serving_check: ServingCheckSection = Field(
+        default_factory=ServingCheckSection, description="What a model server must make of it."
+    )
     push: PushSection = Field(default_factory=PushSection, description="Where it goes.")
     pipeline: PipelineSection = Field(default_factory=PipelineSection, description="Where runs are recorded.")
     beam: BeamSection = Field(default_factory=BeamSection, description="Data processing.")

@@ -23,7 +23,7 @@ class ModelPusherSpec(ComponentSpec):
         "model": ChannelParameter(type=standard_artifacts.Model),
         "model_run": ChannelParameter(type=standard_artifacts.ModelRun),
         "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
-        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
+        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
     }
     OUTPUTS = {"pushed_model": ChannelParameter(type=standard_artifacts.PushedModel)}  # noqa: RUF012
@@ -45,11 +45,11 @@ class ModelPusher(base_component.BaseComponent):
         model: BaseChannel,
         model_run: BaseChannel,
         model_blessing: BaseChannel,
+        infra_blessing: BaseChannel,
         evaluation: BaseChannel,
         repository: str,
         model_name: str,
         section: PushSection,
-        infra_blessing: BaseChannel | None = None,
     ) -> None:
         spec = ModelPusherSpec(
             model=model,

@@ -19,6 +19,7 @@ from pipeline.model_description import DESCRIPTION_FILE, PREPROCESSING_FOLDER
 from pipeline.pusher.object_store import push_to_object_store
 from pipeline.pusher.refusal import REFUSAL_KEY, label_refusal, preprocessing_refusal
 from pipeline.pusher.repository import push
+from pipeline.serving_check.warmup import WARMUP_FILE
 from preprocessing.saved import DESCRIPTION_FILE as PREPROCESSING_FILE
 from serving.model_repository.object_storage import ObjectStorage
 from serving.model_repository.repository import ModelVersions
@@ -69,7 +70,11 @@ class ModelPusherExecutor(pusher_executor.Executor):
             evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
             measured = EvaluationReport.read(evaluation.uri).values
 
+            checked = artifact_utils.get_single_instance(input_dict["infra_blessing"]).uri
+
             def complete(copy: Path) -> None:
+                # What the serving check asked becomes what a server asks itself before the version is available.
+                tf.io.gfile.copy(f"{checked}/{WARMUP_FILE}", str(copy / "assets.extra" / WARMUP_FILE), overwrite=True)
                 file = copy / _DESCRIPTION
                 file.write_text(
                     json.dumps(description | {_EVALUATION_KEY: measured}, indent=2) + "\n", encoding="utf-8"

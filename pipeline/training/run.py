@@ -14,7 +14,6 @@ import keras
 import tensorflow as tf
 
 from darkroom.errors import ConfigurationError
-from pipeline import features
 from pipeline.distribution.cluster import clusters_to_start
 from pipeline.distribution.processes import in_own_processes, job_for, run_job
 from pipeline.distribution.shares import place_of
@@ -33,10 +32,8 @@ from pipeline.training.options import OPTIONS_KEY, STATE_ROOT_KEY, TrainerOption
 from pipeline.training.servable import ServableModel
 from pipeline.training.servable_classifier import ServableClassifier
 from pipeline.training.servable_regressor import ServableRegressor
-from pipeline.training.split_files import SplitFiles
 from pipeline.training.state.store import StateStore
 from pipeline.training.warm_start import save_optimizer
-from pipeline.training.warmup import write_warmup_requests
 from pipeline.tuning.values import values_of
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.saved import save_preprocessing
@@ -54,9 +51,6 @@ _ARGUMENTS = (
     "model_run_dir",
     "custom_config",
 )
-
-# Sizes of the warm-up batches: one image as most clients send it, and a few together.
-_WARMUP_BATCHES = (1, 4)
 
 
 def run_fn(fn_args: Any) -> None:
@@ -112,7 +106,7 @@ def train(arguments: dict[str, Any]) -> None:
     exported = predictor(model, result.task)
     description[BASELINE_KEY] = measure_baseline(graph, exported, result.task, facts.labels, inputs.evaluation)
     _servable(graph, exported, facts, description).save(fn_args.serving_model_dir)
-    _write_assets(fn_args.serving_model_dir, model, description, inputs.evaluation)
+    _write_assets(fn_args.serving_model_dir, model, description)
     _write_json(os.path.join(fn_args.model_run_dir, "history.json"), result.history)
     if options.training.keep_optimizer:
         save_optimizer(model, fn_args.serving_model_dir)
@@ -171,17 +165,11 @@ def _save_domain(options: TrainerOptions, facts: DatasetFacts, graph: Preprocess
     save_domain(network.base, domain, Path(options.domain_folder))
 
 
-def _write_assets(model_dir: str, model: keras.Model, description: dict[str, Any], evaluation: SplitFiles) -> None:
+def _write_assets(model_dir: str, model: keras.Model, description: dict[str, Any]) -> None:
     assets_extra = os.path.join(model_dir, "assets.extra")
     tf.io.gfile.makedirs(assets_extra)
     save_network(model, os.path.join(assets_extra, NETWORK_FILE))
     _write_json(os.path.join(assets_extra, DESCRIPTION_FILE), description)
-    parse = {features.ENCODED: tf.io.FixedLenFeature([], tf.string)}
-    images = [
-        tf.io.parse_single_example(record, parse)[features.ENCODED].numpy()
-        for record in evaluation.records().take(max(_WARMUP_BATCHES))
-    ]
-    write_warmup_requests(assets_extra, [images[:size] for size in _WARMUP_BATCHES])
 
 
 def _write_json(path: str, value: Any) -> None:

@@ -74,6 +74,9 @@ def test_a_good_model_is_pushed(project, summary):
     assert summary["baseline_metrics"] == {}
     assert project.versions() == [summary["pushed_version"]]
     assert sum(summary["images"].values()) == 120
+    assert len(summary["serving"]) == 8
+    assert not [sentence for sentence in summary["serving"] if "failed" in sentence]
+    assert summary["refusals"] == []
 
 
 def test_the_screen_shows_components_training_and_outcome_and_no_noise(first, summary):

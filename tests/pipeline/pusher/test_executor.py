@@ -40,6 +40,8 @@ class Push:
             standard_artifacts.ModelRun(),
             standard_artifacts.ModelEvaluation(),
         )
+        self._write(folder / "check/tf_serving_warmup_requests", "requests")
+        infra.uri = str(folder / "check")
         for artifact, name in ((model, "model"), (run, "model_run"), (evaluation, "evaluation")):
             artifact.uri = str(folder / name)
         pushed = standard_artifacts.PushedModel()
@@ -80,6 +82,9 @@ def refusal(pushed):
 def test_a_blessed_model_is_pushed_with_its_evaluation_logged_and_listed(push, tmp_path):
     version = int(push(served_path="/srv/models").get_string_custom_property("pushed_version"))
     assert push.repository.facts(version).description["evaluation"] == {"accuracy": 0.75}
+    assert (tmp_path / "models" / "pets" / str(version) / "assets.extra/tf_serving_warmup_requests").read_text() == (
+        "requests"
+    )
     assert [(record.action, record.after) for record in push.repository.history()] == [("push", version)]
     assert 'base_path: "/srv/models/pets"' in (tmp_path / "models" / MODEL_CONFIG_FILE).read_text()
 

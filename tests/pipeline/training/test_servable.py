@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from pipeline import features
+from pipeline.serving_check.warmup import write_warmup_requests
 from pipeline.training.servable_classifier import MAX_RANKED_CLASSES, ServableClassifier
-from pipeline.training.warmup import write_warmup_requests
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.spec import PreprocessingSpec
 from tests.preprocessing.made_images import jpeg_bytes, photo, png_bytes
