@@ -29,7 +29,7 @@ from pipeline.pusher.component import ModelPusher
 from pipeline.serving_check.component import ServingCheck
 from pipeline.statistics.channel_statistics import SPEC_KEY
 from pipeline.statistics.tfdv_options import statistics_options
-from pipeline.training.options import OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
+from pipeline.training.options import EXPORT_KEY, OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
 from pipeline.tuning.options import TUNING_KEY, TUNING_ROOT_KEY
 
 # Beam runners whose workers are this process, or its children in the same environment.
@@ -75,6 +75,7 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
         custom_config={
             OPTIONS_KEY: options.model_dump_json(),
+            EXPORT_KEY: config.export.model_dump_json(),
             STATE_ROOT_KEY: os.path.join(config.pipeline_root, "training"),
         },
     )

@@ -45,6 +45,7 @@ class RunSummary(BaseModel):
         anomalies: what TFDV's validator found in a split, one sentence each.
         preprocessing_version: of the trained model.
         feeding: how the examples came to the network, and why; None for models of earlier versions.
+        export: in which form the network is served, and why; None for models of earlier versions.
         epochs: how many ran.
         tuned: hyperparameters that a search put in place of the configuration's.
         task: what the model predicts.
@@ -69,6 +70,7 @@ class RunSummary(BaseModel):
     anomalies: tuple[str, ...]
     preprocessing_version: str
     feeding: dict[str, Any] | None
+    export: str | None
     epochs: int
     tuned: dict[str, Any]
     task: Task
@@ -106,6 +108,7 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
         anomalies=tuple(_anomalies(_output(results, "ExampleValidator", "anomalies"))),
         preprocessing_version=description["preprocessing"]["version"],
         feeding=description["training"].get("feeding"),
+        export=description.get("export", {}).get("sentence"),
         epochs=description["training"]["epochs_run"],
         tuned=description["training"].get("tuned", {}),
         task=report.task,

@@ -121,8 +121,10 @@ class RunDisplay:
         table.add_row("blessed", "[green]yes[/]" if summary.blessed else "[red]no[/]")
         for reason in summary.reasons:
             table.add_row("", escape(reason))
+        if summary.export:
+            table.add_row("export", escape(summary.export))
         for number, sentence in enumerate(summary.serving):
-            table.add_row("" if number else "served", escape(sentence))
+            table.add_row("" if number else "serving check", escape(sentence))
         where = f"version {summary.pushed_version} in {summary.pushed_to}" if summary.pushed_to else "nowhere"
         table.add_row("pushed", escape(where))
         for refusal in summary.refusals:

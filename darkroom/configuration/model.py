@@ -9,6 +9,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from darkroom.configuration.data_section import DataSection
 from darkroom.configuration.evaluation_section import EvaluationSection
+from darkroom.configuration.export_section import ExportSection
 from darkroom.configuration.hyperparameters import check_range
 from darkroom.configuration.model_section import ModelSection
 from darkroom.configuration.push_section import PushSection
@@ -40,6 +41,7 @@ class DarkroomConfig(Section):
         default_factory=TuningSection, description="Which hyperparameters are searched before it is fitted."
     )
     evaluation: EvaluationSection = Field(default_factory=EvaluationSection, description="What it must reach.")
+    export: ExportSection = Field(default_factory=ExportSection, description="In which form it is served.")
     serving_check: ServingCheckSection = Field(
         default_factory=ServingCheckSection, description="What a model server must make of it."
     )

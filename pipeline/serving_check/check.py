@@ -41,6 +41,7 @@ class Subject:
         model_run: the Trainer's other output.
         task: what is predicted.
         images: encoded images that it is asked about.
+        tolerance: what the export was allowed to differ by (half precision), if that is more than the check's own.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Subject:
     model_run: str
     task: Task
     images: Sequence[bytes]
+    tolerance: float = 0.0
 
 
 def check(subject: Subject, section: ServingCheckSection) -> tuple[Rule, ...]:
@@ -103,7 +105,7 @@ def _rules(subject: Subject, section: ServingCheckSection, server: ServerProcess
 def _predictions(
     subject: Subject, section: ServingCheckSection, questions: Questions, source: str, wanted: np.ndarray
 ) -> Iterator[Rule]:
-    batch = max(WARMUP_BATCHES)
+    batch, tolerance = max(WARMUP_BATCHES), _tolerance(subject, section)
     for protocol in ("gRPC", "REST"):
         found = [
             questions.over_grpc(images)[0] if protocol == "gRPC" else questions.over_rest(images)
@@ -112,11 +114,15 @@ def _predictions(
         difference = largest_difference(np.concatenate(found), wanted)
         yield verdict(
             f"difference_{protocol.lower()}",
-            f"Predictions over {protocol} must equal {source} within {section.tolerance:g} and differ by at most "
+            f"Predictions over {protocol} must equal {source} within {tolerance:g} and differ by at most "
             f"{difference:.2g} for {len(subject.images)} test images",
-            passed=bool(difference <= section.tolerance),
+            passed=bool(difference <= tolerance),
             measured=float(difference),
         )
+
+
+def _tolerance(subject: Subject, section: ServingCheckSection) -> float:
+    return max(section.tolerance, subject.tolerance)
 
 
 def largest_difference(found: np.ndarray, wanted: np.ndarray) -> float:
@@ -156,7 +162,7 @@ def _malformed(subject: Subject, section: ServingCheckSection, questions: Questi
     if answered:
         return verdict("malformed", f"{must}, but there was an answer to {', '.join(answered)}", passed=False)
     after, _ = questions.over_grpc(subject.images[:1])
-    if not largest_difference(after, before) <= section.tolerance:
+    if not largest_difference(after, before) <= _tolerance(subject, section):
         return verdict("malformed", f"{must}, but it answers an image differently afterwards", passed=False)
     return verdict("malformed", f"{must}, and {len(errors)} kinds of it did", passed=True, measured=float(len(errors)))
 

@@ -49,13 +49,15 @@ class ServingCheckExecutor(base_executor.BaseExecutor):
         if not section.enabled:
             _finish(blessing, _skipped("The serving check is switched off."), blessed=True)
             return
+        description = read_description(path)
         rules = check(
             Subject(
                 name=exec_properties["model_name"],
                 model=path,
                 model_run=artifact_utils.get_single_instance(input_dict["model_run"]).uri,
-                task=Task(read_description(path)["task"]),
+                task=Task(description["task"]),
                 images=images,
+                tolerance=description.get("export", {}).get("tolerance", 0.0),
             ),
             section,
         )

@@ -19,6 +19,9 @@ from preprocessing.spec import PreprocessingSpec
 
 OPTIONS_KEY = "trainer_options"
 
+# In which form the network is served: `export` of the configuration.
+EXPORT_KEY = "export"
+
 # The folder of the states of interrupted trainings.
 STATE_ROOT_KEY = "state_root"
 

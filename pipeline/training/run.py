@@ -13,11 +13,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from darkroom.configuration.export_section import ExportSection
 from darkroom.errors import ConfigurationError
 from pipeline.distribution.cluster import clusters_to_start
 from pipeline.distribution.processes import in_own_processes, job_for, run_job
 from pipeline.distribution.shares import place_of
 from pipeline.distribution.strategy import make_strategy
+from pipeline.export.choice import choose, sample_pixels
+from pipeline.export.frozen import FrozenNetwork
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.model_description import BASELINE_KEY, DESCRIPTION_FILE, NETWORK_FILE, PREPROCESSING_FOLDER
 from pipeline.models.domain import Domain, save_domain
@@ -28,7 +31,7 @@ from pipeline.training.description import model_description
 from pipeline.training.fit import fit
 from pipeline.training.from_scratch import fallback_store
 from pipeline.training.inputs import TrainingInputs
-from pipeline.training.options import OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
+from pipeline.training.options import EXPORT_KEY, OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
 from pipeline.training.servable import ServableModel
 from pipeline.training.servable_classifier import ServableClassifier
 from pipeline.training.servable_regressor import ServableRegressor
@@ -105,7 +108,10 @@ def train(arguments: dict[str, Any]) -> None:
     model = result.network.model
     exported = predictor(model, result.task)
     description[BASELINE_KEY] = measure_baseline(graph, exported, result.task, facts.labels, inputs.evaluation)
-    _servable(graph, exported, facts, description).save(fn_args.serving_model_dir)
+    section = ExportSection.model_validate_json(fn_args.custom_config.get(EXPORT_KEY, "{}"))
+    served = choose(exported, section, sample_pixels(graph, inputs.evaluation))
+    description["export"] = served.facts
+    _servable(graph, served.network, facts, description).save(fn_args.serving_model_dir)
     _write_assets(fn_args.serving_model_dir, model, description)
     _write_json(os.path.join(fn_args.model_run_dir, "history.json"), result.history)
     if options.training.keep_optimizer:
@@ -124,7 +130,7 @@ def _options(arguments: dict[str, Any]) -> TrainerOptions:
 
 
 def _servable(
-    graph: PreprocessingGraph, exported: keras.Model, facts: DatasetFacts, description: dict[str, Any]
+    graph: PreprocessingGraph, exported: keras.Model | FrozenNetwork, facts: DatasetFacts, description: dict[str, Any]
 ) -> ServableModel:
     if facts.task.has_classes:
         return ServableClassifier(graph, exported, facts.labels, description)

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from pipeline import features
+from pipeline.export.frozen import FrozenNetwork
 from pipeline.signatures import EVALUATE_SIGNATURE
 from preprocessing.graph import PreprocessingGraph
 
@@ -22,7 +23,9 @@ class ServableModel(tf.Module):
     api: ClassVar[str]
     method_name: ClassVar[str]
 
-    def __init__(self, graph: PreprocessingGraph, model: keras.Model, description: dict[str, Any]) -> None:
+    def __init__(
+        self, graph: PreprocessingGraph, model: keras.Model | FrozenNetwork, description: dict[str, Any]
+    ) -> None:
         """Takes the parts.
 
         Args:

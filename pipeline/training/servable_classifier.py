@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
+from pipeline.export.frozen import FrozenNetwork
 from pipeline.signatures import PROBABILITIES
 from pipeline.training.servable import ServableModel
 from preprocessing.graph import PreprocessingGraph
@@ -23,7 +24,11 @@ class ServableClassifier(ServableModel):
     method_name: ClassVar[str] = "tensorflow/serving/classify"
 
     def __init__(
-        self, graph: PreprocessingGraph, model: keras.Model, labels: tuple[str, ...], description: dict[str, Any]
+        self,
+        graph: PreprocessingGraph,
+        model: keras.Model | FrozenNetwork,
+        labels: tuple[str, ...],
+        description: dict[str, Any],
     ) -> None:
         """Takes the parts.
 

@@ -25,6 +25,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 QUICK = ("--set", "training.epochs=12", "--set", "model.small_cnn.filters=[16, 32]", "--set", "model.dropout=0.1")
 
 
+# A server for the first run is enough.
+UNSERVED = ("--set", "serving_check.enabled=false")
+
 SEARCH = (
     *("--set", "training.epochs=1"),
     *("--set", "tuning.algorithm=random"),
@@ -77,6 +80,7 @@ def test_a_good_model_is_pushed(project, summary):
     assert len(summary["serving"]) == 8
     assert not [sentence for sentence in summary["serving"] if "failed" in sentence]
     assert summary["refusals"] == []
+    assert summary["export"].startswith("The network is served ")
 
 
 def test_the_screen_shows_components_training_and_outcome_and_no_noise(first, summary):
@@ -137,7 +141,7 @@ def test_trainer_and_server_see_the_same_pixels_bit_for_bit(project, summary):
 
 
 def test_an_unchanged_run_reuses_everything_and_pushes_nothing_new(project, summary):
-    again = project.run(*QUICK)
+    again = project.run(*QUICK, *UNSERVED)
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["pushed_version"] == summary["pushed_version"]
     assert project.versions() == [summary["pushed_version"]]
@@ -247,7 +251,7 @@ def test_trials_are_ranked_and_the_best_is_said(searched, report):
 
 
 def test_a_run_sees_new_images_and_uses_what_was_found_without_searching_again(project, report):
-    run = project.run(*QUICK, *SEARCH, "--set", "tuning.enabled=true")
+    run = project.run(*QUICK, *SEARCH, *UNSERVED, "--set", "tuning.enabled=true")
     assert run.returncode in (0, 3), run.stderr
     assert re.search(r"↺ Tuner +cached", run.stderr)
     summary = json.loads(run.stdout)
