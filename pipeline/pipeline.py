@@ -23,6 +23,7 @@ from pipeline.evaluation.options import EvaluationOptions
 from pipeline.features import EVAL_SPLIT, TRAIN_SPLIT
 from pipeline.ingestion.component import ImageExampleGen
 from pipeline.ingestion.options import IngestionOptions
+from pipeline.lite_export.component import LiteExport
 from pipeline.metadata_connection import metadata_connection
 from pipeline.models.pixel_scaling import with_matching_scaling
 from pipeline.pusher.component import ModelPusher
@@ -75,7 +76,7 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
         custom_config={
             OPTIONS_KEY: options.model_dump_json(),
-            EXPORT_KEY: config.export.model_dump_json(),
+            EXPORT_KEY: config.export.model_dump_json(exclude={"lite"}),
             STATE_ROOT_KEY: os.path.join(config.pipeline_root, "training"),
         },
     )
@@ -93,20 +94,23 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
         model_name=config.model.name,
         section=config.serving_check,
     )
+    lite_export = _lite_export(config, trainer, data)
     pusher = ModelPusher(
         model=trainer.outputs["model"],
         model_run=trainer.outputs["model_run"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_check.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
+        lite_model=lite_export.outputs["lite_model"] if lite_export is not None else None,
         repository=config.repository_path,
         model_name=config.model.name,
         section=config.push,
     )
+    devices = (lite_export,) if lite_export is not None else ()
     searched = (tuner,) if tuner is not None else ()
     # In this order a run shows them.
     before = (baseline, *searched, trainer) if _goes_on(config) else (*searched, trainer, baseline)
-    return _pipeline(config, [*data.components, *before, evaluator, serving_check, pusher])
+    return _pipeline(config, [*data.components, *before, evaluator, *devices, serving_check, pusher])
 
 
 def create_tuning_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
@@ -160,6 +164,17 @@ def _baseline() -> Resolver:
 def _goes_on(config: DarkroomConfig) -> bool:
     """Whether training goes on from the latest blessed model."""
     return config.training.recipe.name == "warm_start" and config.training.recipe.version == LATEST_BLESSED
+
+
+def _lite_export(config: DarkroomConfig, trainer: base_component.BaseComponent, data: _Data) -> LiteExport | None:
+    if config.export.lite is None:
+        return None
+    return LiteExport(
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        examples=data.examples,
+        section=config.export.lite,
+    )
 
 
 def _tuner(

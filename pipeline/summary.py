@@ -17,6 +17,7 @@ from pipeline.evaluation.report import EvaluationReport
 from pipeline.features import SPLITS
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.ingestion.quarantine import read_report
+from pipeline.lite_export.lite_model import LiteFacts
 from pipeline.model_description import DESCRIPTION_FILE
 from pipeline.pusher.refusal import REFUSAL_KEY
 from pipeline.runner import NodeResult
@@ -55,6 +56,7 @@ class RunSummary(BaseModel):
         blessed: whether the model passed the gate.
         reasons: a sentence for each rule of the gate.
         serving: a sentence for each rule of the serving check.
+        lite: the LiteRT file's evaluation; None where none is asked for.
         refusals: why a blessed model was not pushed, one sentence each.
         pushed_version, pushed_to: None when the model was not pushed.
         seconds: by component.
@@ -80,6 +82,7 @@ class RunSummary(BaseModel):
     blessed: bool
     reasons: tuple[str, ...]
     serving: tuple[str, ...]
+    lite: LiteFacts | None
     refusals: tuple[str, ...]
     pushed_version: int | None
     pushed_to: str | None
@@ -118,6 +121,7 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
         blessed=blessing.get_int_custom_property("blessed") == 1,
         reasons=tuple(rule.sentence for rule in report.rules),
         serving=tuple(rule.sentence for rule in served),
+        lite=LiteFacts.read(_output(results, "LiteExport", "lite_model").uri) if "LiteExport" in results else None,
         refusals=tuple(_refusals(served, pushed)),
         pushed_version=int(pushed.get_string_custom_property("pushed_version")) if is_pushed else None,
         pushed_to=pushed.get_string_custom_property("pushed_destination") if is_pushed else None,

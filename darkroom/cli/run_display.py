@@ -123,6 +123,8 @@ class RunDisplay:
             table.add_row("", escape(reason))
         if summary.export:
             table.add_row("export", escape(summary.export))
+        if summary.lite:
+            table.add_row("LiteRT", escape(summary.lite.sentence))
         for number, sentence in enumerate(summary.serving):
             table.add_row("" if number else "serving check", escape(sentence))
         where = f"version {summary.pushed_version} in {summary.pushed_to}" if summary.pushed_to else "nowhere"

@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from darkroom.configuration.lite_section import LiteSection
 from darkroom.configuration.section import Section
 
 _Tolerance = Annotated[float, Field(ge=0)]
 
 
 class ExportSection(Section):
-    """In which form the trained network is served. A change trains anew, since the Trainer exports."""
+    """In which form the trained network is served. A change (of `lite` excepted) trains anew: the Trainer exports."""
 
     freeze: Literal["auto", "always", "never"] = Field(
         default="auto",
@@ -29,4 +30,7 @@ class ExportSection(Section):
     )
     half_tolerance: _Tolerance = Field(
         default=0.02, description="The same for float16 and bfloat16; the serving check allows as much."
+    )
+    lite: LiteSection | None = Field(
+        default=None, description="A LiteRT file of the network for devices, beside the served model; null makes none."
     )

@@ -26,6 +26,7 @@ class FrozenNetwork:
     Attributes:
         variables: none.
         graph_def: what it computes.
+        function: the same, as TensorFlow calls it.
     """
 
     variables: tuple[Any, ...] = ()
@@ -47,7 +48,7 @@ class FrozenNetwork:
 
         frozen = convert_variables_to_constants_v2(predict.get_concrete_function())
         self.graph_def = _folded(frozen)
-        self._function = wrap_function.function_from_graph_def(
+        self.function = wrap_function.function_from_graph_def(
             self.graph_def, [tensor.name for tensor in frozen.inputs], [tensor.name for tensor in frozen.outputs]
         )
 
@@ -59,7 +60,7 @@ class FrozenNetwork:
         """
         if training:
             raise ValueError("a frozen network can't be trained")
-        [prediction] = self._function(tf.convert_to_tensor(pixels))
+        [prediction] = self.function(tf.convert_to_tensor(pixels))
         return prediction
 
 

@@ -7,6 +7,7 @@ from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from darkroom.configuration.push_section import PushSection
+from pipeline.lite_export.lite_model import LiteModel
 from pipeline.pusher.executor import ModelPusherExecutor
 
 
@@ -24,6 +25,7 @@ class ModelPusherSpec(ComponentSpec):
         "model_run": ChannelParameter(type=standard_artifacts.ModelRun),
         "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
         "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
+        "lite_model": ChannelParameter(type=LiteModel, optional=True),
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
     }
     OUTPUTS = {"pushed_model": ChannelParameter(type=standard_artifacts.PushedModel)}  # noqa: RUF012
@@ -50,6 +52,7 @@ class ModelPusher(base_component.BaseComponent):
         repository: str,
         model_name: str,
         section: PushSection,
+        lite_model: BaseChannel | None = None,
     ) -> None:
         spec = ModelPusherSpec(
             model=model,
@@ -57,6 +60,7 @@ class ModelPusher(base_component.BaseComponent):
             model_blessing=model_blessing,
             infra_blessing=infra_blessing,
             evaluation=evaluation,
+            lite_model=lite_model,
             repository=repository,
             model_name=model_name,
             served_path=section.served_path or "",

@@ -15,6 +15,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from pipeline.evaluation.report import EvaluationReport
+from pipeline.lite_export.lite_model import LITE_FILE, LiteFacts
 from pipeline.model_description import DESCRIPTION_FILE, PREPROCESSING_FOLDER
 from pipeline.pusher.object_store import push_to_object_store
 from pipeline.pusher.refusal import REFUSAL_KEY, label_refusal, preprocessing_refusal
@@ -26,7 +27,9 @@ from serving.model_repository.repository import ModelVersions
 from serving.model_repository.storage import Storage, open_storage
 
 _DESCRIPTION = f"assets.extra/{DESCRIPTION_FILE}"
+# What is added to the description at the push.
 _EVALUATION_KEY = "evaluation"
+_LITE_KEY = "lite"
 
 
 class ModelPusherExecutor(pusher_executor.Executor):
@@ -72,13 +75,20 @@ class ModelPusherExecutor(pusher_executor.Executor):
 
             checked = artifact_utils.get_single_instance(input_dict["infra_blessing"]).uri
 
+            more: dict[str, Any] = {_EVALUATION_KEY: measured}
+            lite = (
+                artifact_utils.get_single_instance(input_dict["lite_model"]) if input_dict.get("lite_model") else None
+            )
+            if lite is not None:
+                more[_LITE_KEY] = LiteFacts.read(lite.uri).model_dump(mode="json")
+
             def complete(copy: Path) -> None:
+                if lite is not None and more[_LITE_KEY]["passed"]:
+                    tf.io.gfile.copy(f"{lite.uri}/{LITE_FILE}", str(copy / "assets.extra" / LITE_FILE), overwrite=True)
                 # What the serving check asked becomes what a server asks itself before the version is available.
                 tf.io.gfile.copy(f"{checked}/{WARMUP_FILE}", str(copy / "assets.extra" / WARMUP_FILE), overwrite=True)
                 file = copy / _DESCRIPTION
-                file.write_text(
-                    json.dumps(description | {_EVALUATION_KEY: measured}, indent=2) + "\n", encoding="utf-8"
-                )
+                file.write_text(json.dumps(description | more, indent=2) + "\n", encoding="utf-8")
 
             version = _push(source, storage, repository, complete)
             repository.record_push(version)
@@ -109,7 +119,8 @@ def _version_of(description: dict[str, Any], storage: Storage, repository: Model
     for version in reversed(repository.versions()):
         pushed = _description_of(storage, repository.model, version)
         if pushed is not None:
-            pushed.pop(_EVALUATION_KEY, None)
+            for key in (_EVALUATION_KEY, _LITE_KEY):
+                pushed.pop(key, None)
             if pushed == description:
                 return version
     return None

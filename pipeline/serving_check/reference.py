@@ -45,6 +45,28 @@ def read_description(model: str) -> dict[str, Any]:
     return description
 
 
+def run_preprocessing(model_run: str) -> PreprocessingGraph:
+    """The preprocessing that a run's Trainer has exported."""
+    with tf.io.gfile.GFile(f"{model_run}/{PREPROCESSING_FOLDER}/{PREPROCESSING_FILE}") as file:
+        return PreprocessingGraph(*parse_description(json.load(file)))
+
+
+def trained_network(model: str, task: Task) -> keras.Model:
+    """The network as it was trained, pixels `[N, H, W, C]` to every class's probability or a value.
+
+    Args:
+        model: the exported SavedModel's folder.
+        task: what is predicted.
+
+    Raises:
+        TypeError, ValueError: Keras cannot read it, such as layers that their module does not register.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder, NETWORK_FILE)
+        tf.io.gfile.copy(f"{model}/assets.extra/{NETWORK_FILE}", str(local))
+        return predictor(keras.models.load_model(local, compile=False), task)
+
+
 class Reference:
     """The trainer's network and preprocessing.
 
@@ -64,12 +86,11 @@ class Reference:
         A network that Keras cannot read (of layers that their own module does not register) leaves the exported graph,
         run in this process, to compare with.
         """
-        with tf.io.gfile.GFile(f"{model_run}/{PREPROCESSING_FOLDER}/{PREPROCESSING_FILE}") as file:
-            graph = PreprocessingGraph(*parse_description(json.load(file)))
+        graph = run_preprocessing(model_run)
         self.preprocessing_version = graph.version
         self.source = "the trainer's"
         try:
-            network = predictor(_load_network(f"{model}/assets.extra/{NETWORK_FILE}"), task)
+            network = trained_network(model, task)
         except (TypeError, ValueError, ImportError, AttributeError) as error:
             _log.warning("Keras cannot read %s's %s", model, NETWORK_FILE, exc_info=error)
             self.source = "the exported graph's in this process (Keras cannot read the trainer's network)"
@@ -89,10 +110,3 @@ class Reference:
     def predict(self, images: Sequence[bytes]) -> np.ndarray:
         """Encoded images to predictions `[N, K]`."""
         return np.asarray(self._predict(tf.constant(list(images))))
-
-
-def _load_network(path: str) -> keras.Model:
-    with tempfile.TemporaryDirectory() as folder:
-        local = Path(folder, NETWORK_FILE)
-        tf.io.gfile.copy(path, str(local))
-        return keras.models.load_model(local, compile=False)
