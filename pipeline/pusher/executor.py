@@ -76,9 +76,7 @@ class ModelPusherExecutor(pusher_executor.Executor):
             checked = artifact_utils.get_single_instance(input_dict["infra_blessing"]).uri
 
             more: dict[str, Any] = {_EVALUATION_KEY: measured}
-            lite = (
-                artifact_utils.get_single_instance(input_dict["lite_model"]) if input_dict.get("lite_model") else None
-            )
+            [lite] = input_dict.get("lite_model") or [None]
             if lite is not None:
                 more[_LITE_KEY] = LiteFacts.read(lite.uri).model_dump(mode="json")
 

@@ -20,7 +20,7 @@ DESCRIPTION = {
     "preprocessing": {"version": "1-abc"},
     "training": {"architecture": "small_cnn", "parameters": 1234},
     "data": {"images": {"train": 70, "eval": 10, "test": 20}},
-    "evaluation": {"sparse_categorical_accuracy": 0.9375},
+    "evaluation": {"accuracy": 0.9375},
 }
 
 

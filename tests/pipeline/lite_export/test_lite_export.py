@@ -1,6 +1,7 @@
 """LiteRT files: made, evaluated, and left out when they are too far off."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -29,6 +30,7 @@ class Component:
 
     def __init__(self, root):
         self._root = root
+        self._runs = 0
         self.graph = PreprocessingGraph(PreprocessingSpec(height=12, width=12, scaling="normalize"))
         keras.utils.set_random_seed(1)
         pixels = keras.Input((12, 12, 3))
@@ -62,27 +64,24 @@ class Component:
                 writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
 
     def run(self, **section):
-        artifacts = (
-            standard_artifacts.Model(),
-            standard_artifacts.ModelRun(),
-            standard_artifacts.Examples(),
-            LiteModel(),
-        )
-        model, run, examples, lite = artifacts
-        for artifact, name in zip(artifacts, ("model", "run", "examples", "lite"), strict=True):
+        self._runs += 1
+        model, run, examples = standard_artifacts.Model(), standard_artifacts.ModelRun(), standard_artifacts.Examples()
+        lite = LiteModel()
+        lite.uri = str(self._root / f"lite{self._runs}")
+        for artifact, name in ((model, "model"), (run, "run"), (examples, "examples")):
             artifact.uri = str(self._root / name)
         LiteExportExecutor().Do(
             {"model": [model], "model_run": [run], "examples": [examples]},
             {"lite_model": [lite]},
             {"section": LiteSection(**section).model_dump_json()},
         )
-        file = self._root / "lite" / LITE_FILE
+        file = Path(lite.uri) / LITE_FILE
         return LiteFacts.read(lite.uri), file.read_bytes() if file.exists() else None
 
 
-@pytest.fixture
-def component(tmp_path):
-    return Component(tmp_path)
+@pytest.fixture(scope="module")
+def component(tmp_path_factory):
+    return Component(tmp_path_factory.mktemp("component"))
 
 
 @pytest.mark.parametrize("quantization", ["dynamic", "float16", "int8"])

@@ -1,10 +1,12 @@
 """The Pusher's executor on made artifacts."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from tfx.types import standard_artifacts
 
+from pipeline.lite_export.lite_model import LITE_FILE, LiteFacts, LiteModel
 from pipeline.pusher import executor
 from pipeline.pusher.executor import ModelPusherExecutor
 from pipeline.pusher.refusal import REFUSAL_KEY
@@ -21,16 +23,18 @@ class Push:
         self.number = 0
         self.repository = ModelVersions(LocalStorage(root / "models"), "pets")
 
-    def __call__(self, *, labels=("cat", "dog"), preprocessing="1-abc", blessed=True, checked=True, **properties):
+    def __call__(
+        self, *, labels=("cat", "dog"), preprocessing="1-abc", blessed=True, checked=True, lite=None, **properties
+    ):
         self.number += 1
         folder = self.root / f"run{self.number}"
         description = {"labels": labels, "preprocessing": {"version": preprocessing}, "created": self.number}
         self._write(folder / "model/Format-Serving/saved_model.pb", "graph")
         self._write(folder / "model/Format-Serving/assets.extra/darkroom.json", json.dumps(description))
         self._write(folder / "model_run/preprocessing/preprocessing.json", json.dumps({"version": "1-abc"}))
-        return self.again(blessed=blessed, checked=checked, **properties)
+        return self.again(blessed=blessed, checked=checked, lite=lite, **properties)
 
-    def again(self, *, blessed=True, checked=True, **properties):
+    def again(self, *, blessed=True, checked=True, lite=None, **properties):
         folder = self.root / f"run{self.number}"
         blessing, infra = standard_artifacts.ModelBlessing(), standard_artifacts.InfraBlessing()
         blessing.set_int_custom_property("blessed", int(blessed))
@@ -53,6 +57,12 @@ class Push:
             "infra_blessing": [infra],
             "evaluation": [evaluation],
         }
+        if lite is not None:
+            artifact = LiteModel()
+            artifact.uri = str(folder / "lite")
+            lite.write(artifact.uri)
+            self._write(folder / "lite" / LITE_FILE, "small")
+            inputs["lite_model"] = [artifact]
         settings = {
             "repository": str(self.root / "models"),
             "model_name": "pets",
@@ -70,7 +80,7 @@ class Push:
 
 @pytest.fixture
 def push(tmp_path, monkeypatch):
-    monkeypatch.setattr(executor, "overall_metrics", lambda uri: {"accuracy": 0.75})
+    monkeypatch.setattr(executor.EvaluationReport, "read", lambda uri: SimpleNamespace(values={"accuracy": 0.75}))
     return Push(tmp_path)
 
 
@@ -124,3 +134,12 @@ def test_a_version_is_above_every_pushed_one_even_when_that_was_deleted(push):
 def test_a_bucket_gets_the_whole_model(push):
     pushed = push(repository=f"ram://{push.root.name}/models")
     assert pushed.get_string_custom_property("pushed_destination").startswith("ram://")
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_file_for_devices_travels_with_the_model_if_it_passed(push, tmp_path, passed):
+    facts = LiteFacts(quantization="int8", metric="accuracy", value=0.7, passed=passed, sentence="It is small.")
+    version = push(lite=facts).get_string_custom_property("pushed_version")
+    assert (tmp_path / "models" / "pets" / version / "assets.extra" / LITE_FILE).exists() is passed
+    assert push.repository.facts(int(version)).description["lite"]["value"] == 0.7
+    assert push.again(lite=facts).get_string_custom_property("pushed_version") == version
