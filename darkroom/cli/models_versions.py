@@ -20,12 +20,8 @@ if TYPE_CHECKING:
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
-# The metrics that a line of the list has room for, by TFMA's names.
-_SHOWN_METRICS = {
-    "sparse_categorical_accuracy": "accuracy",
-    "binary_accuracy": "accuracy",
-    "mean_absolute_error": "MAE",
-}
+# The measures that a line of the list has room for.
+_SHOWN_METRICS = {"accuracy": "accuracy", "mae": "MAE"}
 
 # Versions are seconds since 1970 unless clocks went wrong; these are the years that look like a time of a push.
 _FIRST_TIME, _LAST_TIME = 1_500_000_000, 4_000_000_000

@@ -39,7 +39,11 @@ def test_an_empty_file_is_all_defaults(written):
             "model:\n  learning_rate: 1\n",
             "FILE:2: model.learning_rate: unknown key; did you mean training.learning_rate?",
         ),
-        ("push:\n  zzz: 1\n", "FILE:2: push.zzz: unknown key; known keys here: repository"),
+        (
+            "push:\n  zzz: 1\n",
+            "FILE:2: push.zzz: unknown key; known keys here: allow_label_change, keep_previous, "
+            "load_seconds, model_servers, repository, served_path",
+        ),
         (
             "training:\n  early_stopping:\n    patiens: 5\n",
             "FILE:3: training.early_stopping.patiens: unknown key; did you mean training.early_stopping.patience?",

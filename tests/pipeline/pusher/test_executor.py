@@ -23,16 +23,14 @@ class Push:
         self.number = 0
         self.repository = ModelVersions(LocalStorage(root / "models"), "pets")
 
-    def __call__(
-        self, *, labels=("cat", "dog"), preprocessing="1-abc", blessed=True, checked=True, lite=None, **properties
-    ):
+    def __call__(self, *, labels=("cat", "dog"), preprocessing="1-abc", **properties):
         self.number += 1
         folder = self.root / f"run{self.number}"
         description = {"labels": labels, "preprocessing": {"version": preprocessing}, "created": self.number}
         self._write(folder / "model/Format-Serving/saved_model.pb", "graph")
         self._write(folder / "model/Format-Serving/assets.extra/darkroom.json", json.dumps(description))
         self._write(folder / "model_run/preprocessing/preprocessing.json", json.dumps({"version": "1-abc"}))
-        return self.again(blessed=blessed, checked=checked, lite=lite, **properties)
+        return self.again(**properties)
 
     def again(self, *, blessed=True, checked=True, lite=None, **properties):
         folder = self.root / f"run{self.number}"
