@@ -23,6 +23,8 @@ def in_half_precision(model: keras.Model, precision: str) -> keras.Model:
             return layer.__class__.from_config(layer.get_config())
         return layer.__class__.from_config(layer.get_config() | {"dtype": f"mixed_{precision}"})
 
-    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
+    # A compiled model would be cloned with its metrics, which need not be serialisable.
+    plain = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    copy = keras.models.clone_model(plain, clone_function=clone, recursive=True)
     copy.set_weights(model.get_weights())
     return copy
