@@ -31,6 +31,8 @@ _DESCRIPTION = "assets.extra/darkroom.json"
 
 # A change waits for another one that is under way, such as one whose version takes long to load.
 _LOCK_SECONDS = 60.0
+# A model that is pushed already waits longer, rather than let the run fail behind it.
+_PUSH_LOCK_SECONDS = 900.0
 
 _Labels = dict[str, int]
 
@@ -226,7 +228,7 @@ class ModelVersions:
         Raises:
             OSError: the repository can't be written.
         """
-        with self._storage.lock(LOCK_FILE, _LOCK_SECONDS):
+        with self._storage.lock(LOCK_FILE, _PUSH_LOCK_SECONDS):
             self._audit.add("push", self.model, after=version, why=why)
             config = read_config(self._storage)
             before = config.SerializeToString(deterministic=True)

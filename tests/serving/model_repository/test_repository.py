@@ -10,7 +10,7 @@ from darkroom.errors import ConfigurationError, DarkroomError, DataError
 from serving.model_repository.model_config_file import MODEL_CONFIG_FILE, labels_of, read_config
 from serving.model_repository.repository import ModelVersions
 from serving.model_server.model_config import read_model_config
-from serving.model_server.settings import VersionPolicy
+from serving.model_server.settings import ModelSettings, VersionPolicy
 from tests.serving.model_server.running import RunningServer, wait_until
 from tests.serving.model_server.test_versions import EchoRuntime
 
@@ -194,15 +194,15 @@ def test_a_version_that_a_server_cannot_load_leaves_the_labels_as_they_were(fold
     assert served.http.post("/v1/models/pets/labels/stable:predict", json={"instances": [0.0]}).status_code == 200
 
 
-def test_a_version_that_a_server_has_loaded_is_not_pruned(folder, add, served):
-    add(folder, 4)
-    versions = ModelVersions(folder, "pets")
-    versions.promote(4)
-    wait_until(lambda: served.states("pets").get(4) == "AVAILABLE")
-    versions.unlabel("previous")
-    told = ModelVersions(folder, "pets", server_addresses=[f"127.0.0.1:{served.ports.grpc_port}"])
-    served_now = {version for version, state in served.states("pets").items() if state == "AVAILABLE"}
-    assert not served_now & set(told.prune(1))
+def test_a_version_that_a_server_has_loaded_is_not_pruned(folder, add, tmp_path):
+    for version in (1, 2, 3, 4):
+        add(folder, version)
+    policy = VersionPolicy("specific", versions=frozenset({2}))
+    settings = ModelSettings("pets", tmp_path / "models" / "pets", policy)
+    with RunningServer(settings, runtime=EchoRuntime()) as server:
+        server.wait_available("pets", 2)
+        told = ModelVersions(folder, "pets", server_addresses=[f"127.0.0.1:{server.ports.grpc_port}"])
+        assert told.prune(1) == [1, 3]
 
 
 def test_a_server_that_is_gone_is_named(folder, add):
