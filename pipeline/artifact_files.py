@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+# In the artifacts of the serving check and of the LiteRT export; reports read them, too.
+SERVING_CHECK_FILE = "serving_check.json"
+LITE_FACTS_FILE = "lite.json"
+
 
 def read_text(uri: str) -> str:
     """A file's text.

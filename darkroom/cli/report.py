@@ -46,9 +46,9 @@ def command(run: str, config_path: str, form: str | None, output: Path | None, o
     if opens:
         raise DarkroomError("--open is for a page; leave --format out")
     if form == "markdown":
-        from pipeline.report.card import render_card  # noqa: PLC0415
+        from pipeline.report.card import card_of  # noqa: PLC0415
 
-        text = render_card(report)
+        text = card_of(report)
     else:
         text = report.model_dump_json(indent=2) + "\n"
     if output is None:

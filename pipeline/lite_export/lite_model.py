@@ -6,10 +6,10 @@ import tensorflow as tf
 from pydantic import BaseModel, ConfigDict
 from tfx.types.artifact import Artifact
 
+from pipeline.artifact_files import LITE_FACTS_FILE, read_text, write_text
+
 # In the artifact, and in `assets.extra/` of the pushed model.
 LITE_FILE = "network.tflite"
-
-_FACTS_FILE = "lite.json"
 
 
 class LiteModel(Artifact):
@@ -45,11 +45,9 @@ class LiteFacts(BaseModel):
     def write(self, uri: str) -> None:
         """Writes them into the artifact."""
         tf.io.gfile.makedirs(uri)
-        with tf.io.gfile.GFile(f"{uri}/{_FACTS_FILE}", "w") as file:
-            file.write(self.model_dump_json(indent=2) + "\n")
+        write_text(f"{uri}/{LITE_FACTS_FILE}", self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def read(cls, uri: str) -> LiteFacts:
         """Reads those of an artifact."""
-        with tf.io.gfile.GFile(f"{uri}/{_FACTS_FILE}") as file:
-            return cls.model_validate_json(file.read())
+        return cls.model_validate_json(read_text(f"{uri}/{LITE_FACTS_FILE}"))

@@ -20,6 +20,7 @@ from pipeline.model_description import DESCRIPTION_FILE, PREPROCESSING_FOLDER
 from pipeline.pusher.object_store import push_to_object_store
 from pipeline.pusher.refusal import REFUSAL_KEY, label_refusal, preprocessing_refusal
 from pipeline.pusher.repository import push
+from pipeline.report.card import CARD_FILE, render_card
 from pipeline.serving_check.warmup import WARMUP_FILE
 from preprocessing.saved import DESCRIPTION_FILE as PREPROCESSING_FILE
 from serving.model_repository.object_storage import ObjectStorage
@@ -71,11 +72,10 @@ class ModelPusherExecutor(pusher_executor.Executor):
                 self._MarkNotPushed(pushed)
                 return
             evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
-            measured = EvaluationReport.read(evaluation.uri).values
-
+            judged = EvaluationReport.read(evaluation.uri)
             checked = artifact_utils.get_single_instance(input_dict["infra_blessing"]).uri
 
-            more: dict[str, Any] = {_EVALUATION_KEY: measured}
+            more: dict[str, Any] = {_EVALUATION_KEY: judged.values}
             [lite] = input_dict.get("lite_model") or [None]
             if lite is not None:
                 more[_LITE_KEY] = LiteFacts.read(lite.uri).model_dump(mode="json")
@@ -85,6 +85,7 @@ class ModelPusherExecutor(pusher_executor.Executor):
                     tf.io.gfile.copy(f"{lite.uri}/{LITE_FILE}", str(copy / "assets.extra" / LITE_FILE), overwrite=True)
                 # What the serving check asked becomes what a server asks itself before the version is available.
                 tf.io.gfile.copy(f"{checked}/{WARMUP_FILE}", str(copy / "assets.extra" / WARMUP_FILE), overwrite=True)
+                (copy / "assets.extra" / CARD_FILE).write_text(render_card(description, judged), encoding="utf-8")
                 file = copy / _DESCRIPTION
                 file.write_text(json.dumps(description | more, indent=2) + "\n", encoding="utf-8")
 

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import base64
 
-import jinja2
 import yaml
 
-from darkroom.task import Task
 from pipeline.evaluation.rules import title
 from pipeline.report.figures import evaluation_figures, training_figures
 from pipeline.report.mistakes import mistake_pictures
 from pipeline.report.run_report import RunReport
+from pipeline.report.templates import MAX_SLICES, SLICE_MEASURES, environment, number
 
-# Tables beyond these are for report.json.
-MAX_SLICES = 60
 _MAX_LABELS = 30
-
-SLICE_MEASURES = {
-    Task.MULTICLASS: ("accuracy", "f1_macro", "log_loss"),
-    Task.BINARY: ("accuracy", "precision", "recall", "log_loss"),
-    Task.REGRESSION: ("mae", "rmse", "r2"),
-}
 
 
 def render_page(report: RunReport) -> str:
@@ -61,24 +52,6 @@ def verdict(report: RunReport) -> str:
     if report.blessed is None:
         return f"The run {report.outcome}."
     return "Not blessed, so not pushed."
-
-
-def number(value: float | None) -> str:
-    """A measure for people."""
-    if value is None:
-        return "–"
-    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
-
-
-def environment() -> jinja2.Environment:
-    """The templates of this folder; what is put into HTML is escaped."""
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.report", "."),
-        autoescape=jinja2.select_autoescape(["html"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _data_uri(png: bytes) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.artifact_files import read_text
+from pipeline.artifact_files import LITE_FACTS_FILE, SERVING_CHECK_FILE, read_text
 from pipeline.evaluation.report import EvaluationReport
 from pipeline.model_description import DESCRIPTION_FILE
+from pipeline.pusher.refusal import REFUSAL_KEY
 from pipeline.runs.past_run import PastRun
 
 # Of the quarantine a page names so many; the artifact holds them all.
@@ -45,6 +46,9 @@ class RunReport(BaseModel):
         model: the exported model's description (`darkroom.json`).
         history: values of each metric by epoch.
         evaluation: what the gate measured and said.
+        serving_check: its rules, each with `sentence` and `passed`, which is None where nothing was required.
+        refusal: why a blessed model was not pushed.
+        lite: the LiteRT file's evaluation; None where none was asked for.
         artifacts: where they lie, by node and key.
         fingerprint: of the input files.
         code_revision, packages, configuration: what it ran with.
@@ -67,6 +71,9 @@ class RunReport(BaseModel):
     model: dict[str, Any] | None
     history: dict[str, list[Any]] | None
     evaluation: EvaluationReport | None
+    serving_check: tuple[dict[str, Any], ...]
+    refusal: str | None
+    lite: dict[str, Any] | None
     artifacts: dict[str, dict[str, str]]
     fingerprint: str | None
     code_revision: str | None
@@ -83,6 +90,8 @@ def gather(run: PastRun) -> RunReport:
     examples, model = run.output("ImageExampleGen", "examples"), run.output("Trainer", "model")
     model_run, evaluation = run.output("Trainer", "model_run"), run.output("Evaluator", "evaluation")
     quarantine = run.output("ImageExampleGen", "quarantine")
+    served, pushed = run.output("ServingCheck", "blessing"), run.output("ModelPusher", "pushed_model")
+    lite = run.output("LiteExport", "lite_model")
     refused = _lines(f"{quarantine.uri}/quarantine.jsonl") if quarantine else []
     facts = run.facts
     return RunReport(
@@ -103,6 +112,9 @@ def gather(run: PastRun) -> RunReport:
         model=json.loads(read_text(f"{serving_folder(model.uri)}/assets.extra/{DESCRIPTION_FILE}")) if model else None,
         history=json.loads(read_text(f"{model_run.uri}/history.json")) if model_run else None,
         evaluation=EvaluationReport.read(evaluation.uri) if evaluation else None,
+        serving_check=tuple(json.loads(read_text(f"{served.uri}/{SERVING_CHECK_FILE}"))) if served else (),
+        refusal=pushed.properties.get(REFUSAL_KEY) if pushed else None,
+        lite=json.loads(read_text(f"{lite.uri}/{LITE_FACTS_FILE}")) if lite else None,
         artifacts={
             name: {key: found[0].uri for key, found in node.outputs.items() if found}
             for name, node in run.nodes.items()

@@ -7,7 +7,7 @@ import json
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-RULES_FILE = "serving_check.json"
+from pipeline.artifact_files import SERVING_CHECK_FILE, read_text, write_text
 
 
 class Rule(BaseModel):
@@ -60,14 +60,12 @@ def verdict(name: str, sentence: str, *, passed: bool, measured: float | None = 
 def write_rules(uri: str, rules: tuple[Rule, ...]) -> None:
     """Writes the rules into the artifact."""
     tf.io.gfile.makedirs(uri)
-    with tf.io.gfile.GFile(f"{uri}/{RULES_FILE}", "w") as file:
-        file.write(json.dumps(_RULES.dump_python(rules, mode="json"), indent=2) + "\n")
+    write_text(f"{uri}/{SERVING_CHECK_FILE}", json.dumps(_RULES.dump_python(rules, mode="json"), indent=2) + "\n")
 
 
 def read_rules(uri: str) -> tuple[Rule, ...]:
     """Reads the rules of an artifact."""
-    with tf.io.gfile.GFile(f"{uri}/{RULES_FILE}") as file:
-        return _RULES.validate_json(file.read())
+    return _RULES.validate_json(read_text(f"{uri}/{SERVING_CHECK_FILE}"))
 
 
 def _word(passed: bool) -> str:

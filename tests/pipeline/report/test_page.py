@@ -14,7 +14,7 @@ from pipeline.evaluation.measures.answers import ClassAnswers
 from pipeline.evaluation.options import EvaluationOptions
 from pipeline.evaluation.recorded import Recorded
 from pipeline.ingestion.dataset_facts import DatasetFacts
-from pipeline.report.card import render_card
+from pipeline.report.card import card_of
 from pipeline.report.page import render_page
 from pipeline.report.run_report import NodeReport, RunReport
 from preprocessing.graph import PreprocessingGraph
@@ -91,6 +91,9 @@ def report(folder, **changes):
         },
         "history": {"loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.5, 1.6], "phase": ["scratch"] * 3},
         "evaluation": found,
+        "serving_check": ({"name": "loads", "sentence": "It must load: passed.", "passed": True},),
+        "refusal": None,
+        "lite": None,
         "artifacts": {"ImageExampleGen": {"examples": str(folder)}},
         "fingerprint": "abc",
         "code_revision": None,
@@ -131,6 +134,7 @@ def test_a_browser_shows_all_of_it_without_errors(page, tmp_path_factory, tmp_pa
         sections = browser.evaluate("[...document.querySelectorAll('section')].map(each => each.id)")
     assert "Blessed, and pushed as version 12." in shown
     assert "<b>dog</b>" in shown
+    assert "It must load: passed." in shown
     assert broken == 0
     assert sections == ["verdict", "measures", "slices", "mistakes", "data", "training", "timing", "lineage"]
 
@@ -155,13 +159,13 @@ def test_a_run_that_failed_has_a_page_of_what_there_is(tmp_path):
 
 
 def test_a_card_survives_names_that_look_like_markdown(tmp_path):
-    card = render_card(report(tmp_path))
+    card = card_of(report(tmp_path))
     assert "cat, <b>dog</b>, a\\|b" in card
     rows = [line for line in card.splitlines() if line.startswith("| Accuracy")]
     assert len(rows) == 1
     assert rows[0].count("|") == 6
     with pytest.raises(DarkroomError, match="made no model"):
-        render_card(report(tmp_path, model=None))
+        card_of(report(tmp_path, model=None))
 
 
 def test_facts_survive_json(tmp_path):
