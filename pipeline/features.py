@@ -7,8 +7,11 @@ HEIGHT = "image/height"
 WIDTH = "image/width"
 CHANNELS = "image/channels"
 SHA256 = "image/key/sha256"
-# Mean grey level, 0..255.
+# What statistics are about, beside the sizes above: bytes, width over height, mean grey level and its deviation.
+FILE_SIZE = "image/file_size"
+ASPECT_RATIO = "image/aspect_ratio"
 BRIGHTNESS = "image/brightness"
+CONTRAST = "image/contrast"
 LABEL = "image/class/label"
 LABEL_TEXT = "image/class/text"
 # A regression's, instead of label and text: one float.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -41,6 +41,20 @@ class DataSection(Section):
         "new class never slips in unseen; a listing's row with another label is put aside.",
     )
     splits: SplitRatios = Field(default_factory=SplitRatios, description="Shares of the images that are held out.")
+    group: str | None = Field(
+        default=None,
+        description="A listing's column in which images that stay in one split have the same text: a patient, a "
+        "product. An image without text there stands for itself.",
+    )
+    near_duplicates: Annotated[int, Field(ge=0, le=8)] | None = Field(
+        default=4,
+        description="How many of the 64 bits of two perceptual hashes may differ for images to stay in one split, if "
+        "their thumbnails are alike, too; null compares bytes only.",
+    )
+    max_quarantined: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.01,
+        description="Largest share of images that may be put aside; above it the run ends with the reasons.",
+    )
     limits: ImageLimits = Field(
         default_factory=ImageLimits, description="Images beyond these are put aside and named in the summary."
     )
@@ -77,4 +91,6 @@ class DataSection(Section):
     def _has_one_source(self) -> Self:
         if self.listing is not None and "images" in self.model_fields_set:
             raise ValueError("images and listing are both given, but data comes from one source; leave one of them out")
+        if self.group is not None and self.listing is None:
+            raise ValueError("group is a listing's column, but there is no listing; folders have no columns")
         return self

@@ -38,10 +38,11 @@ data:
   images: {_quoted(images)}
   # In the order of their ids. A folder that is not listed is an error.
   classes:{classes}
-  # Shares held out. An image's content decides where it goes, so it never changes sides.
+  # Shares held out, of each class alike. An image that has its split keeps it in later runs.
   splits:
     eval: 0.1   # watched during training, for early stopping
     test: 0.2   # judges the finished model
+  max_quarantined: 0.01   # more bad files than this share end the run
 
 # The same graph runs in training and inside the served model.
 preprocessing:

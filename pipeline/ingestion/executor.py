@@ -1,39 +1,38 @@
-"""The executor of ImageExampleGen: one Beam pipeline from files to split examples and a quarantine."""
+"""The executor of ImageExampleGen: from a source's images to split examples and a quarantine.
+
+Two Beam pipelines with a decision between them: the first opens each image once and stages it, the second writes
+shards. Between them all images are known, by rows of a fixed size, and each gets its split.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from contextlib import closing
+from itertools import chain
 from typing import Any
 
 import apache_beam as beam
-import tensorflow as tf
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
 
-from darkroom.errors import DataError
-from darkroom.task import Task
-from pipeline.features import EVAL_SPLIT, SPLITS, TEST_SPLIT, TRAIN_SPLIT
-from pipeline.ingestion.class_tally import ClassTally
-from pipeline.ingestion.dataset_facts import DatasetFacts
-from pipeline.ingestion.labelled_image import Quarantined
+from pipeline.features import SPLITS
+from pipeline.ingestion import storage
+from pipeline.ingestion.ledger import Ledger, ledger_path
 from pipeline.ingestion.options import IngestionOptions
-from pipeline.ingestion.quarantine import read_report, write_report
-from pipeline.ingestion.reading import QUARANTINED, CheckedImage, ReadImage
-from pipeline.ingestion.split_counts import ShardCount, classes_by_split, targets_by_split
-from pipeline.ingestion.splits import MIN_IMAGES_TO_HOLD_OUT, assign, merge_corrections
-from pipeline.ingestion.writing import SHARD_BYTES, WriteShards
+from pipeline.ingestion.quarantine import image_name, torn_example, write_quarantine
+from pipeline.ingestion.set_description import describe, require_few_refused, require_images
+from pipeline.ingestion.splitting import split_rows
+from pipeline.ingestion.staging import StagedRecords, read_rows
+from pipeline.ingestion.staging_images import IMAGES, REFUSED, StageImages
+from pipeline.ingestion.writing import WriteShards, shards_of
 
-_COUNTS_FILE = "counts.json"
-
-# How many refused files an error message names; the report holds them all.
-_NAMED_IN_ERRORS = 5
+_MANIFEST = "manifest.json"
 
 
 class ImageExecutor(base_beam_executor.BaseBeamExecutor):
-    """Reads and checks every file once, splits by content, writes shards, puts bad files aside."""
+    """Reads and checks every image once, splits by content, writes shards, puts bad images aside."""
 
     def Do(  # noqa: N802 - TFX's name
         self,
@@ -41,131 +40,79 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Runs the Beam pipeline.
+        """Runs the Beam pipelines.
 
         Raises:
             DataError: the source cannot be read, does not hold at least two classes with a usable image each, or too
-                few images to fill the three splits.
+                few images to fill the three splits, or more than `max_quarantined` were put aside.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         options = IngestionOptions.model_validate_json(exec_properties["ingestion_options"])
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         quarantine = artifact_utils.get_single_instance(output_dict["quarantine"])
-        source = options.source()
-        labels = source.class_names()
-        # So many shards that each is small enough to sort in memory.
-        shards = max(1, -(-source.total_bytes(options.limits.max_bytes) // SHARD_BYTES))
-        with self._make_beam_pipeline() as pipeline:
-            _ingest(pipeline, options, shards, examples.uri, quarantine.uri)
-        counted = _read_counts(examples.uri)
-        refused = read_report(quarantine.uri)
-        is_regression = options.task is Task.REGRESSION
-        counts = {} if is_regression else classes_by_split(counted)
-        facts = DatasetFacts(
-            source=source.location,
-            task=options.task,
-            labels=tuple(labels),
-            counts=counts,
-            targets=targets_by_split(counted) if is_regression else {},
-            quarantined=len(refused),
-            notes=tuple(_notes(labels, counts)),
-        )
-        _require_enough(facts, refused)
-        facts.write(examples.uri)
-        quarantine.set_int_custom_property("count", len(refused))
+        staging = f"{examples.uri.rstrip('/')}/staging"
+        try:
+            self._ingest(options, staging, examples, quarantine)
+        finally:
+            storage.remove_folder(staging)
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")
 
-
-def _ingest(
-    pipeline: beam.Pipeline, options: IngestionOptions, shards: int, examples_uri: str, quarantine_uri: str
-) -> None:
-    source = options.source()
-    read = (
-        pipeline
-        | "Parts" >> beam.Create(list(source.parts()))
-        | "Images" >> beam.FlatMap(source.images)
-        | "Spread" >> beam.Reshuffle()
-        | "Read" >> beam.ParDo(ReadImage(options.limits)).with_outputs(QUARANTINED, main="images")
-    )
-    moved = (
-        read.images
-        | "LabelAndHash" >> beam.Map(_label_and_hash)
-        | "TallyClass" >> beam.CombinePerKey(ClassTally(options.ratios))
-        | "Corrections" >> beam.Values()
-        | "AllCorrections" >> beam.CombineGlobally(merge_corrections)
-    )
-    written = (
-        read.images
-        | "Split" >> beam.Map(_with_split, options.ratios, beam.pvalue.AsSingleton(moved))
-        | "Write" >> WriteShards(examples_uri, shards)
-    )
-    _ = written | "GatherCounts" >> beam.combiners.ToList() | "WriteCounts" >> beam.Map(_write_counts, uri=examples_uri)
-    _ = (
-        read[QUARANTINED]
-        | "GatherQuarantine" >> beam.combiners.ToList()
-        | "WriteQuarantine" >> beam.Map(lambda entries, uri: write_report(uri, entries), uri=quarantine_uri)
-    )
-
-
-def _label_and_hash(image: CheckedImage) -> tuple[int | None, str]:
-    return image.label, image.sha256
-
-
-def _with_split(image: CheckedImage, ratios: Any, moved: dict[str, str]) -> tuple[str, CheckedImage]:
-    return assign(image.sha256, ratios, moved), image
-
-
-def _write_counts(counts: list[ShardCount], uri: str) -> None:
-    with tf.io.gfile.GFile(f"{uri}/{_COUNTS_FILE}", "w") as file:
-        # In an order of their own, so that sums of floats come out the same each time.
-        file.write(json.dumps(sorted((asdict(count) for count in counts), key=lambda count: list(count.values()))))
-
-
-def _read_counts(uri: str) -> list[ShardCount]:
-    """What the workers counted; the file is only their way to hand it over."""
-    path = f"{uri}/{_COUNTS_FILE}"
-    with tf.io.gfile.GFile(path) as file:
-        counts = [ShardCount(**count) for count in json.load(file)]
-    tf.io.gfile.remove(path)
-    return counts
-
-
-def _notes(labels: list[str], counts: dict[str, dict[str, int]]) -> list[str]:
-    notes = []
-    for label in labels:
-        total = sum(counts[split].get(label, 0) for split in SPLITS)
-        if total and not counts[TEST_SPLIT].get(label):
-            images = "1 image" if total == 1 else f"{total} images"
-            notes.append(
-                f"Class {label!r} has only {images}, all used for training: it is not judged by the test split. "
-                f"Add images until it has at least {MIN_IMAGES_TO_HOLD_OUT} different ones."
+    def _ingest(self, options: IngestionOptions, staging: str, examples: Artifact, quarantine: Artifact) -> None:
+        source = options.source()
+        labels = source.class_names()
+        stems = self._stage(options, staging)
+        rows = read_rows(stems[IMAGES])
+        ledgers = _ledger_files(options, examples.uri)
+        ledger = Ledger.read(ledgers[0])
+        splitting = split_rows(rows, options, ledger.look_up(rows["sha256"]))
+        with closing(StagedRecords(stems[IMAGES])) as images, closing(StagedRecords(stems[REFUSED])) as others:
+            refused = write_quarantine(
+                quarantine.uri,
+                chain(
+                    map(others.of, read_rows(stems[REFUSED])),
+                    (torn_example(images.of(rows[number])) for number in splitting.torn),
+                ),
             )
-    return notes
+            conflicts = [[image_name(images.of(rows[n])) for n in members] for members in splitting.conflicts]
+        quarantine.set_int_custom_property("count", len(refused))
+        require_few_refused(source.location, len(rows) - len(splitting.torn), refused, options.max_quarantined)
+        facts = describe(
+            source.location, options, labels, rows, splitting, quarantined=len(refused), conflicts=conflicts
+        )
+        require_images(facts, refused)
+        with self._make_beam_pipeline() as pipeline:
+            shards = list(shards_of(rows, splitting.splits))
+            _ = pipeline | beam.Create(shards, reshuffle=False) | WriteShards(examples.uri, stems[IMAGES])
+        facts.write(examples.uri)
+        for path in ledgers:
+            ledger.with_new(rows["sha256"], splitting.splits).write(path)
+
+    def _stage(self, options: IngestionOptions, staging: str) -> dict[str, tuple[str, ...]]:
+        """Opens every image; returns the stems of the staged files by kind."""
+        source = options.source()
+        storage.make_folder(staging)
+        with self._make_beam_pipeline() as pipeline:
+            staged = (
+                pipeline
+                | "Parts" >> beam.Create(list(source.parts()))
+                | "Images" >> beam.FlatMap(source.images)
+                | "Spread" >> beam.Reshuffle()
+                | "Stage" >> beam.ParDo(StageImages(staging, options.limits))
+                | "Gather" >> beam.combiners.ToList()
+            )
+            # The file is only the workers' way to hand the names over.
+            _ = staged | "Manifest" >> beam.Map(_write_manifest, f"{staging}/{_MANIFEST}")
+        named = json.loads(storage.read_bytes(f"{staging}/{_MANIFEST}"))
+        return {kind: tuple(sorted(stem for key, stem in named if key == kind)) for kind in (IMAGES, REFUSED)}
 
 
-def _require_enough(facts: DatasetFacts, refused: list[Quarantined]) -> None:
-    """Every class needs an image, and so does every split."""
-    named = "".join(f"\n  {entry.file}: {entry.reason}: {entry.detail}" for entry in refused[:_NAMED_IN_ERRORS])
-    if len(refused) > _NAMED_IN_ERRORS:
-        named += f"\n  and {len(refused) - _NAMED_IN_ERRORS} more"
-    aside = f" Put aside ({len(refused)}):{named}" if refused else ""
-    usable = {label for counts in facts.counts.values() for label in counts}
-    empty = [label for label in facts.labels if label not in usable]
-    if empty:
-        raise DataError(
-            f"{facts.source}: no usable image of {', '.join(map(repr, empty))}. Every class needs at least one image "
-            f"that can be decoded; add some, or leave the class out.{aside}"
-        )
-    if not all(facts.split_size(split) for split in (TRAIN_SPLIT, EVAL_SPLIT, TEST_SPLIT)):
-        total = sum(facts.split_size(split) for split in SPLITS)
-        need = (
-            f"At least {MIN_IMAGES_TO_HOLD_OUT} different images are needed; a useful model needs dozens."
-            if facts.task is Task.REGRESSION
-            else f"At least one class needs {MIN_IMAGES_TO_HOLD_OUT} different images; a useful model needs dozens of "
-            "each class."
-        )
-        raise DataError(
-            f"{facts.source}: {total} usable images are too few to fill the splits train, eval and test. {need}{aside}"
-        )
+def _write_manifest(named: list[tuple[str, str]], path: str) -> None:
+    storage.write_whole(path, json.dumps(named).encode())
+
+
+def _ledger_files(options: IngestionOptions, examples_uri: str) -> list[str]:
+    """The ledger that is remembered, if any, and a copy of it as it was for these examples."""
+    copy = f"{examples_uri.rstrip('/')}/splits.npz"
+    return [ledger_path(options.ledgers, options.way_of_splitting()), copy] if options.ledgers else [copy]

@@ -15,6 +15,7 @@ class LabelledImage:
         label: class id; None for a regression.
         text: class name; empty for a regression.
         target: a regression's; None for classes.
+        group: images of one group lie in one split; empty for an image that is a group of its own.
         extra: further columns, `(name, text)`, the same names for all images of a source.
     """
 
@@ -23,6 +24,7 @@ class LabelledImage:
     label: int | None = None
     text: str = ""
     target: float | None = None
+    group: str = ""
     extra: tuple[tuple[str, str], ...] = ()
 
 
@@ -53,3 +55,4 @@ MISSING_TARGET = "missing_target"
 INVALID_TARGET = "invalid_target"
 DUPLICATE_ROW = "duplicate_row"
 CONFLICTING_ROWS = "conflicting_rows"
+TORN_BETWEEN_SPLITS = "torn_between_splits"

@@ -21,6 +21,10 @@ class IngestionOptions(BaseModel):
     Attributes:
         root: of class folders; where there is a listing, its path.
         listing: with absolute paths.
+        group: the column in which images that stay together have the same text.
+        near_duplicates: how many bits of perceptual hashes may differ in images that stay together; None compares none.
+        max_quarantined: the share of images that may be put aside.
+        ledgers: the folder that remembers splits from run to run; None remembers nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +36,10 @@ class IngestionOptions(BaseModel):
     classes: tuple[str, ...] | None = None
     ratios: SplitRatios
     limits: ImageLimits
+    group: str | None = None
+    near_duplicates: int | None = None
+    max_quarantined: float = 1.0
+    ledgers: str | None = None
 
     @classmethod
     def from_configuration(cls, config: DarkroomConfig) -> IngestionOptions:
@@ -53,13 +61,25 @@ class IngestionOptions(BaseModel):
             classes=data.classes,
             ratios=data.splits,
             limits=data.limits,
+            group=data.group,
+            near_duplicates=data.near_duplicates,
+            max_quarantined=data.max_quarantined,
+            ledgers=f"{config.pipeline_root.rstrip('/')}/splits",
         )
 
     def source(self) -> Source:
         """The source that these options name."""
         if self.listing is not None:
-            return Listing(self.listing, self.classes, self.task, self.positive)
+            return Listing(self.listing, self.classes, self.task, self.positive, self.group)
         return ClassFolders(self.root, self.classes, self.task, self.positive)
+
+    def way_of_splitting(self) -> dict[str, object]:
+        """What the ledger of splits depends on."""
+        return {
+            "ratios": self.ratios.model_dump(),
+            "group": self.group,
+            "near_duplicates": self.near_duplicates,
+        }
 
 
 def _located(config: DarkroomConfig, listing: ListingSection) -> ListingSection:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import apache_beam as beam
 import tensorflow as tf
 
 from pipeline import features
 from pipeline.ingestion import storage
 from pipeline.ingestion.labelled_image import UNREADABLE, LabelledImage, Quarantined
-from preprocessing.images import ImageHeader, ImageLimits, ImageRefusedError, Refusal, inspect_image, verify_image
+from pipeline.ingestion.look import SIDE, Look
+from preprocessing.decode import decode_image
+from preprocessing.images import (
+    ImageHeader,
+    ImageLimits,
+    ImageRefusedError,
+    Refusal,
+    inspect_image,
+    verify_image,
+)
 
-QUARANTINED = "quarantined"
+# ITU-R BT.601 luma, as preprocessing makes grey of colours.
+_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,85 +30,89 @@ class CheckedImage:
     """An image that every later step can decode.
 
     Attributes:
-        sha256: of the file's bytes, in hexadecimal.
-        label: class id; None for a regression.
-        text: class name; empty for a regression.
-        target: a regression's; None for classes.
+        sha256: of the file's bytes.
+        look: how it looks.
         example: serialised tf.Example with the keys of `pipeline.features`.
     """
 
-    sha256: str
-    label: int | None
-    text: str
-    target: float | None
+    sha256: bytes
+    look: Look
     example: bytes
 
 
-class ReadImage(beam.DoFn):
-    """`LabelledFile` to `CheckedImage`, or to `Quarantined` in the output `QUARANTINED`."""
+@dataclass(frozen=True, slots=True)
+class RefusedImage:
+    """An image that was put aside.
+
+    Attributes:
+        entry: why.
+        image_bytes: what was read of it; empty where that is nothing, or too much.
+    """
+
+    entry: Quarantined
+    image_bytes: bytes
+
+
+class ImageReader:
+    """Reads, inspects, verifies and decodes images. Building one traces the decoder."""
 
     def __init__(self, limits: ImageLimits) -> None:
-        super().__init__()
         self._limits = limits
+        self._seen = tf.function(
+            lambda image_bytes: decode_image(image_bytes, background=(0, 0, 0), transform=_size_and_grey),
+            input_signature=[tf.TensorSpec([], tf.string)],
+            autograph=False,
+        )
 
-    def setup(self) -> None:
-        """Traces the decoder once for each worker."""
-        # Imported here: the module builds TensorFlow functions, which do not travel in a pickled DoFn.
-        from preprocessing.decode import decode_image  # noqa: PLC0415
-
-        @tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
-        def decoded_shape(image_bytes: tf.Tensor) -> tf.Tensor:
-            return decode_image(image_bytes, background=(0, 0, 0), transform=tf.shape)
-
-        self._decoded_shape = decoded_shape
-
-    def process(self, element: LabelledImage | Quarantined) -> Iterator[CheckedImage | beam.pvalue.TaggedOutput]:
-        """Reads, inspects, verifies and decodes one image; what a source put aside passes through."""
-        if isinstance(element, Quarantined):
-            yield beam.pvalue.TaggedOutput(QUARANTINED, element)
-            return
+    def read(self, image: LabelledImage) -> CheckedImage | RefusedImage:
+        """One image of a source."""
         try:
             # One byte more than allowed is enough to refuse by size without reading the rest.
-            image_bytes = storage.read_bytes(element.path, self._limits.max_bytes + 1)
+            image_bytes = storage.read_bytes(image.path, self._limits.max_bytes + 1)
         except OSError as error:
-            yield self._quarantine(element, UNREADABLE, f"cannot be read: {error.strerror or error}")
-            return
+            return _refused(image, UNREADABLE, f"cannot be read: {error.strerror or error}", b"")
         try:
             header = inspect_image(image_bytes, self._limits)
             verify_image(image_bytes, header)
-            self._check_decodes(image_bytes, header)
+            look = self._look(image_bytes, header)
         except ImageRefusedError as error:
-            yield self._quarantine(element, error.reason.value, error.detail)
-            return
-        sha256 = hashlib.sha256(image_bytes).hexdigest()
-        yield CheckedImage(
-            sha256=sha256,
-            label=element.label,
-            text=element.text,
-            target=element.target,
-            example=to_example(image_bytes, header, element, sha256).SerializeToString(deterministic=True),
-        )
+            kept = b"" if error.reason is Refusal.TOO_MANY_BYTES else image_bytes
+            return _refused(image, error.reason.value, error.detail, kept)
+        sha256 = hashlib.sha256(image_bytes)
+        example = to_example(image_bytes, header, look, image, sha256.hexdigest())
+        return CheckedImage(sha256.digest(), look, example.SerializeToString(deterministic=True))
 
-    def _check_decodes(self, image_bytes: bytes, header: ImageHeader) -> None:
+    def _look(self, image_bytes: bytes, header: ImageHeader) -> Look:
         try:
-            height, width, _ = self._decoded_shape(image_bytes).numpy().tolist()
+            seen = self._seen(image_bytes).numpy()
         except tf.errors.InvalidArgumentError as error:
             raise ImageRefusedError(
                 Refusal.CORRUPT, f"TensorFlow cannot decode it: {str(error.message).splitlines()[0]}"
             ) from error
+        height, width = (int(side) for side in seen[:2])
         if (height, width) != (header.height, header.width):
             raise ImageRefusedError(
                 Refusal.CORRUPT,
                 f"its header says {header.width}x{header.height} pixels, but it decodes to {width}x{height}",
             )
-
-    @staticmethod
-    def _quarantine(image: LabelledImage, reason: str, detail: str) -> beam.pvalue.TaggedOutput:
-        label = image.text if image.target is None else str(image.target)
-        return beam.pvalue.TaggedOutput(QUARANTINED, Quarantined(image.name, label, reason, detail))
+        return Look.of(seen[2:].reshape(SIDE, SIDE))
 
 
-def to_example(image_bytes: bytes, header: ImageHeader, image: LabelledImage, sha256: str) -> tf.train.Example:
+def _size_and_grey(pixels: tf.Tensor) -> tf.Tensor:
+    """`[h, w, 3]` to height, width and `SIDE` squared grey levels in a row, float32; sides are exact up to 2^24."""
+    small = tf.image.resize(pixels, [SIDE, SIDE], method="area")
+    grey = tf.tensordot(small, tf.constant(_LUMA), axes=1)
+    return tf.concat([tf.cast(tf.shape(pixels)[:2], tf.float32), tf.reshape(grey, [-1])], axis=0)
+
+
+def _refused(image: LabelledImage, reason: str, detail: str, image_bytes: bytes) -> RefusedImage:
+    label = image.text if image.target is None else str(image.target)
+    return RefusedImage(Quarantined(image.name, label, reason, detail), image_bytes)
+
+
+def to_example(
+    image_bytes: bytes, header: ImageHeader, look: Look, image: LabelledImage, sha256: str
+) -> tf.train.Example:
     """An example with the ImageNet TFRecord keys; height and width are as a viewer shows the image."""
     feature = {
         features.ENCODED: _bytes(image_bytes),
@@ -110,12 +122,16 @@ def to_example(image_bytes: bytes, header: ImageHeader, image: LabelledImage, sh
         features.WIDTH: _int(header.width),
         features.CHANNELS: _int(header.channels),
         features.SHA256: _bytes(sha256.encode()),
+        features.FILE_SIZE: _int(len(image_bytes)),
+        features.ASPECT_RATIO: _float(header.width / header.height),
+        features.BRIGHTNESS: _float(look.brightness),
+        features.CONTRAST: _float(look.contrast),
         **{features.EXTRA + name: _text(text) for name, text in image.extra},
     }
     if image.label is not None:
         feature |= {features.LABEL: _int(image.label), features.LABEL_TEXT: _text(image.text)}
     if image.target is not None:
-        feature[features.TARGET] = tf.train.Feature(float_list=tf.train.FloatList(value=[image.target]))
+        feature[features.TARGET] = _float(image.target)
     return tf.train.Example(features=tf.train.Features(feature=feature))
 
 
@@ -130,3 +146,7 @@ def _bytes(value: bytes) -> tf.train.Feature:
 
 def _int(value: int) -> tf.train.Feature:
     return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+
+def _float(value: float) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))

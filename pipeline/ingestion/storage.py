@@ -6,9 +6,10 @@ Local files do not go through TensorFlow, which wants names in UTF-8 and follows
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
-
-import tensorflow as tf
+from contextlib import contextmanager
+from typing import Any
 
 # What file managers leave behind; nobody means these as images.
 _IGNORED_FILES = frozenset({"thumbs.db", "desktop.ini"})
@@ -25,12 +26,59 @@ def read_bytes(path: str, limit: int | None = None) -> bytes:
     if local is not None:
         with open(local, "rb") as file:
             return file.read(-1 if limit is None else limit)
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            found: bytes = file.read(-1 if limit is None else limit)
-            return found
-    except tf.errors.OpError as error:
-        raise OSError(_first_line(error)) from error
+    with _as_os_errors(), _gfile().GFile(path, "rb") as file:
+        found: bytes = file.read(-1 if limit is None else limit)
+        return found
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Writes a file so that readers see the old one or the new one and no part; makes its folder.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    partial = f"{path}.partial-{os.getpid()}"
+    make_folder(path.rpartition("/")[0])
+    with open_to_write(partial) as file:
+        file.write(content)
+    local = _local(path)
+    if local is not None:
+        os.replace(_local(partial) or partial, local)
+    else:
+        with _as_os_errors():
+            _gfile().rename(partial, path, overwrite=True)
+
+
+def open_to_write(path: str) -> Any:
+    """A new file for bytes, buffered; its folder exists."""
+    local = _local(path)
+    return open(local, "wb") if local is not None else _gfile().GFile(path, "wb")
+
+
+def open_to_read(path: str) -> Any:
+    """A file of bytes that can be read at any place."""
+    local = _local(path)
+    return open(local, "rb") if local is not None else _gfile().GFile(path, "rb")
+
+
+def make_folder(path: str) -> None:
+    """Makes a folder and those above it, unless they are there."""
+    local = _local(path)
+    if local is not None:
+        os.makedirs(local, exist_ok=True)
+    else:
+        with _as_os_errors():
+            _gfile().makedirs(path)
+
+
+def remove_folder(path: str) -> None:
+    """Removes a folder with what is in it; one that is not there is fine."""
+    local = _local(path)
+    if local is not None:
+        shutil.rmtree(local, ignore_errors=True)
+    elif _gfile().exists(path):
+        with _as_os_errors():
+            _gfile().rmtree(path)
 
 
 def size_and_time(path: str) -> tuple[int, int]:
@@ -43,17 +91,15 @@ def size_and_time(path: str) -> tuple[int, int]:
     if local is not None:
         found = os.stat(local)
         return found.st_size, found.st_mtime_ns
-    try:
-        stat = tf.io.gfile.stat(path)
-    except tf.errors.OpError as error:
-        raise OSError(_first_line(error)) from error
+    with _as_os_errors():
+        stat = _gfile().stat(path)
     return int(stat.length), int(stat.mtime_nsec)
 
 
 def exists(path: str) -> bool:
     """Whether there is something at a path."""
     local = _local(path)
-    return os.path.exists(local) if local is not None else bool(tf.io.gfile.exists(path))
+    return os.path.exists(local) if local is not None else bool(_gfile().exists(path))
 
 
 def folders_in(path: str) -> list[str]:
@@ -66,11 +112,9 @@ def folders_in(path: str) -> list[str]:
     if local is not None:
         with os.scandir(local) as entries:
             return sorted(entry.name for entry in entries if not is_ignored(entry.name) and _is_folder(entry))
-    try:
-        names = sorted(name.rstrip("/") for name in tf.io.gfile.listdir(path))
-    except tf.errors.OpError as error:
-        raise OSError(_first_line(error)) from error
-    return [name for name in names if not is_ignored(name) and tf.io.gfile.isdir(join(path, name))]
+    with _as_os_errors():
+        names = sorted(name.rstrip("/") for name in _gfile().listdir(path))
+    return [name for name in names if not is_ignored(name) and _gfile().isdir(join(path, name))]
 
 
 def files_under(path: str) -> Iterator[str]:
@@ -80,7 +124,7 @@ def files_under(path: str) -> Iterator[str]:
     """
     local = _local(path)
     if local is None:
-        for where, _, names in sorted(tf.io.gfile.walk(path)):
+        for where, _, names in sorted(_gfile().walk(path)):
             yield from (join(where, name) for name in sorted(names) if not is_ignored(name))
         return
     scheme = path.removesuffix(local)
@@ -148,5 +192,19 @@ def _local(path: str) -> str | None:
     return None if "://" in path else path
 
 
-def _first_line(error: tf.errors.OpError) -> str:
-    return str(error.message).splitlines()[0]
+def _gfile() -> Any:
+    # TensorFlow takes seconds to import; what is on this machine needs none of it.
+    import tensorflow as tf  # noqa: PLC0415
+
+    return tf.io.gfile
+
+
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
+    """TensorFlow's errors as Python's, with the first line of the message."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(str(error.message).splitlines()[0]) from error

@@ -2,58 +2,73 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import apache_beam as beam
+import numpy as np
 import tensorflow as tf
 
-from pipeline.ingestion.reading import CheckedImage
-from pipeline.ingestion.split_counts import ShardCount, count_shard
+from pipeline.features import SPLITS
+from pipeline.ingestion.staging import Rows, StagedRecords
 
-# A shard is sorted in memory before it is written.
+# About so much goes into one shard: a file that is read in one stream.
 SHARD_BYTES = 128 * 1024 * 1024
 
 
-class WriteShards(beam.PTransform):
-    """`(split, CheckedImage)` to gzipped TFRecord shards under `<uri>/Split-<split>/`.
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One file of one split.
 
-    Returns a `ShardCount` for what was written, for the summary.
+    Attributes:
+        split: its name.
+        number, count: which of how many; all splits have as many.
+        places: `[N]` with `file`, `offset` and `length` of its records, in the order in which they are written.
     """
 
-    def __init__(self, uri: str, shards: int) -> None:
+    split: str
+    number: int
+    count: int
+    places: np.ndarray
+
+
+def shards_of(rows: Rows, splits: np.ndarray) -> Iterator[Shard]:
+    """The shards of all images, those without any left out."""
+    count = max(1, -(-int(rows["length"].sum()) // SHARD_BYTES))
+    # Bits that have no part in choosing the split, which goes by the order of the first ones.
+    numbers = rows["sha256"][:, 8:16].copy().view(">u8").ravel() % np.uint64(count)
+    for split, name in enumerate(SPLITS):
+        for number in range(count):
+            members = np.flatnonzero((splits == split) & (numbers == number))
+            if len(members):
+                yield Shard(name, number, count, rows[["file", "offset", "length"]][members])
+
+
+class WriteShards(beam.PTransform):
+    """`Shard` to a gzipped TFRecord file `<uri>/Split-<split>/data_tfrecord-<number>-of-<count>.gz` each."""
+
+    def __init__(self, uri: str, stems: tuple[str, ...]) -> None:
         super().__init__()
         self._uri = uri
-        self._shards = shards
+        self._stems = stems
 
     def expand(self, input_or_inputs: beam.PCollection) -> beam.PCollection:
-        """Groups by split and shard, then writes each group."""
-        return (
-            input_or_inputs
-            | "ToShard" >> beam.Map(_with_shard, shards=self._shards)
-            | "GroupShard" >> beam.GroupByKey()
-            | "WriteShard" >> beam.FlatMap(_write_shard, uri=self._uri, shards=self._shards)
-        )
+        """Writes each shard where there is a worker."""
+        return input_or_inputs | "Spread" >> beam.Reshuffle() | "Write" >> beam.Map(_write, self._uri, self._stems)
 
 
-def _with_shard(element: tuple[str, CheckedImage], shards: int) -> tuple[tuple[str, int], CheckedImage]:
-    split, image = element
-    # Bits that the split does not look at (pipeline.ingestion.splits uses the first 64).
-    return (split, int(image.sha256[16:32], 16) % shards), image
-
-
-def _write_shard(
-    element: tuple[tuple[str, int], Iterable[CheckedImage]], uri: str, shards: int
-) -> Iterator[ShardCount]:
-    (split, shard), images = element
-    # TFX's naming, so that every TFX component finds the shards; duplicates (same bytes) are told apart by the label
-    # and the file's name inside the example.
-    path = os.path.join(uri, f"Split-{split}", f"data_tfrecord-{shard:05d}-of-{shards:05d}.gz")
-    ordered = sorted(images, key=lambda image: (image.sha256, image.example))
-    tf.io.gfile.makedirs(os.path.dirname(path))
+def _write(shard: Shard, uri: str, stems: tuple[str, ...]) -> None:
+    # TFX's naming, so that every TFX component finds the shards.
+    folder = f"{uri}/Split-{shard.split}"
+    tf.io.gfile.makedirs(folder)
     # Images are compressed already: the fastest level only takes what repeats between features.
     options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
-    with tf.io.TFRecordWriter(path, options) as writer:
-        for image in ordered:
-            writer.write(image.example)
-    yield from count_shard(split, ((image.text, image.target) for image in ordered))
+    records = StagedRecords(stems)
+    try:
+        with tf.io.TFRecordWriter(
+            f"{folder}/data_tfrecord-{shard.number:05d}-of-{shard.count:05d}.gz", options
+        ) as writer:
+            for place in shard.places:
+                writer.write(records.of(place))
+    finally:
+        records.close()

@@ -48,7 +48,9 @@ class Project:
         assert made.returncode == 0, made.stderr
 
     def run(self, *arguments):
-        return darkroom("run", "-c", self.config, "--json", *arguments, timeout=500)
+        # The bad files are 5 of 125.
+        allowed = ("--set", "data.max_quarantined=0.05")
+        return darkroom("run", "-c", self.config, "--json", *allowed, *arguments, timeout=500)
 
     def versions(self):
         return sorted(int(path.name) for path in self.model.glob("*"))

@@ -29,12 +29,14 @@ class Listing(Source):
         classes: class names in id order; None takes those that are found, in alphabetical order.
         task: what the labels are.
         positive: a binary task's class that gets id 1.
+        group: the column in which images that stay together have the same text.
     """
 
     section: ListingSection
     classes: tuple[str, ...] | None = None
     task: Task = Task.MULTICLASS
     positive: str | None = None
+    group: str | None = None
 
     @property
     def location(self) -> str:
@@ -54,6 +56,8 @@ class Listing(Source):
                 raise DataError(
                     f"{self.location}: has {what}. It has {', '.join(map(repr, found))}; set data.listing.{key}."
                 )
+        if found and self.group is not None and self.group not in found:
+            raise DataError(f"{self.location}: has no column {self.group!r}, which data.group names.")
         if not found:
             raise DataError(f"{self.location}: has no rows. A listing has a row for each image.")
         if self.task is Task.REGRESSION:
@@ -85,6 +89,7 @@ class Listing(Source):
                 label=ids.get(text),
                 text=text,
                 target=_number(row.cells[self.section.column("target")]) if self.task is Task.REGRESSION else None,
+                group="" if self.group is None else row.cells.get(self.group, ""),
                 extra=tuple((name, row.cells.get(name, "")) for name in extra),
             )
 

@@ -3,10 +3,12 @@
 import contextlib
 import os
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipeline.ingestion.labelled_image import LabelledImage
-from pipeline.ingestion.reading import CheckedImage, ReadImage
+from pipeline.ingestion.reading import CheckedImage, ImageReader
 from preprocessing.images import ImageLimits
 from tests.preprocessing.made_images import photo, png_bytes
 
@@ -15,9 +17,7 @@ NOBODY = 65534
 
 @pytest.fixture(scope="module")
 def reader():
-    reader = ReadImage(ImageLimits())
-    reader.setup()
-    return reader
+    return ImageReader(ImageLimits())
 
 
 @contextlib.contextmanager
@@ -33,8 +33,7 @@ def without_privileges():
 
 
 def read(reader, path):
-    [element] = reader.process(LabelledImage(path=str(path), name="0/a.png", label=0, text="0"))
-    return element
+    return reader.read(LabelledImage(path=str(path), name="0/a.png", label=0, text="0"))
 
 
 def test_a_good_file_becomes_an_example(reader, tmp_path):
@@ -42,11 +41,35 @@ def test_a_good_file_becomes_an_example(reader, tmp_path):
     assert isinstance(read(reader, tmp_path / "a.png"), CheckedImage)
 
 
+def test_an_example_says_how_its_image_looks(reader, tmp_path):
+    pixels = np.zeros((64, 32, 3), np.uint8)
+    pixels[:32] = (255, 0, 0)
+    (tmp_path / "a.png").write_bytes(png_bytes(pixels))
+    example = tf.train.Example.FromString(read(reader, tmp_path / "a.png").example).features.feature
+    values = {
+        key: example[key].float_list.value[0] for key in ("image/aspect_ratio", "image/brightness", "image/contrast")
+    }
+    # Red is 0.299 of white, and half of the image is black.
+    half = 0.299 * 255 / 2
+    assert values == pytest.approx(
+        {"image/aspect_ratio": 0.5, "image/brightness": half, "image/contrast": half}, rel=1e-5
+    )
+    assert example["image/file_size"].int64_list.value[0] == (tmp_path / "a.png").stat().st_size
+
+
 def test_a_file_without_permission_is_put_aside(reader, tmp_path_factory):
     path = tmp_path_factory.mktemp("locked") / "a.png"
     path.write_bytes(png_bytes(photo(8, 8)))
     path.chmod(0)
     with without_privileges():
-        refused = read(reader, path).value
-    assert refused.reason == "unreadable"
-    assert "Permission denied" in refused.detail
+        refused = read(reader, path)
+    assert refused.entry.reason == "unreadable"
+    assert "Permission denied" in refused.entry.detail
+
+
+def test_a_refused_image_keeps_its_bytes_unless_there_are_too_many(tmp_path):
+    content = png_bytes(photo(60, 60))
+    (tmp_path / "a.png").write_bytes(content)
+    assert read(ImageReader(ImageLimits(max_side=40)), tmp_path / "a.png").image_bytes == content
+    large = read(ImageReader(ImageLimits(max_bytes=100)), tmp_path / "a.png")
+    assert (large.entry.reason, large.image_bytes) == ("too_many_bytes", b"")

@@ -1,74 +1,121 @@
-import hashlib
-from collections import Counter
+"""The rule on plain arrays: exact shares, nothing that moves, nothing that is torn apart."""
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.configuration.split_ratios import SplitRatios
 from pipeline.features import SPLITS
-from pipeline.ingestion.class_tally import ClassTally
-from pipeline.ingestion.splits import assign, corrections, merge_corrections, position, split_by_position
+from pipeline.ingestion.splits import ASIDE, UNDECIDED, Images, assign, strata_of_targets
 
-RATIOS = SplitRatios(eval=0.1, test=0.2)
-
-
-def hashes(count, salt=""):
-    return [hashlib.sha256(f"{salt}{i}".encode()).hexdigest() for i in range(count)]
+TRAIN, EVAL, TEST = range(3)
+SHARES = (0.1, 0.2)
+WANTED = np.array([0.7, 0.1, 0.2])
 
 
-def tally_of(images, parts=1):
-    combiner = ClassTally(RATIOS)
-    accumulators = [combiner.create_accumulator() for _ in range(parts)]
-    for number, image in enumerate(images):
-        accumulators[number % parts] = combiner.add_input(accumulators[number % parts], image)
-    return combiner.merge_accumulators(accumulators)
+def images(strata, units=None, known=None):
+    strata = np.asarray(strata)
+    units = np.arange(len(strata)) if units is None else np.asarray(units)
+    return Images(strata, units, np.full(len(strata), UNDECIDED) if known is None else np.asarray(known))
 
 
-def splits_of(images):
-    moved = corrections(tally_of(images))
-    return {image: assign(image, RATIOS, moved) for image in images}
+def counts(strata, splits):
+    table = np.zeros((max(strata) + 1, len(SPLITS)), int)
+    np.add.at(table, (strata, splits), 1)
+    return table
 
 
-def test_the_shares_are_those_of_the_ratios():
-    counts = Counter(split_by_position(position(image), RATIOS) for image in hashes(20_000))
-    assert abs(counts["test"] / 20_000 - 0.2) < 0.01
-    assert abs(counts["eval"] / 20_000 - 0.1) < 0.01
+def mixed(sizes, seed):
+    strata = np.repeat(np.arange(len(sizes)), sizes)
+    return np.random.default_rng(seed).permutation(strata)
 
 
-@given(st.integers(3, 60), st.text(max_size=5))
-def test_three_images_or_more_reach_every_split(count, salt):
-    assert set(splits_of(hashes(count, salt)).values()) == set(SPLITS)
+class_sizes = st.lists(st.integers(4, 60), min_size=1, max_size=6)
 
 
-@given(st.integers(1, 2), st.text(max_size=5))
-def test_fewer_than_three_images_all_train(count, salt):
-    assert set(splits_of(hashes(count, salt)).values()) == {"train"}
+@given(class_sizes, st.integers(0, 100))
+def test_each_class_has_its_share_of_each_split_to_one_image(sizes, seed):
+    strata = mixed(sizes, seed)
+    found = counts(strata, assign(images(strata), SHARES))
+    assert (np.abs(found - np.array(sizes)[:, np.newaxis] * WANTED) <= 1).all()
+    assert (found > 0).all()
 
 
-@given(st.integers(1, 40), st.text(max_size=5), st.randoms(), st.integers(1, 5))
-def test_the_order_and_the_grouping_of_the_images_do_not_matter(count, salt, random, parts):
-    images = hashes(count, salt)
-    shuffled = images.copy()
-    random.shuffle(shuffled)
-    assert corrections(tally_of(shuffled, parts)) == corrections(tally_of(images))
+@given(class_sizes, st.integers(0, 100), st.floats(0.01, 1.0))
+def test_images_that_come_later_move_none_and_leave_the_shares_exact(sizes, seed, growth):
+    rng = np.random.default_rng(seed)
+    strata = mixed(sizes, seed)
+    before = assign(images(strata), SHARES)
+    more = rng.integers(0, len(sizes), max(1, int(growth * len(strata))))
+    order = rng.permutation(len(strata) + len(more))
+    strata = np.concatenate([strata, more])[order]
+    known = np.concatenate([before, np.full(len(more), UNDECIDED)])[order]
+    after = assign(images(strata, known=known), SHARES)
+    assert (after[known >= 0] == known[known >= 0]).all()
+    found = counts(strata, after)
+    assert (np.abs(found - found.sum(axis=1, keepdims=True) * WANTED) <= 1).all()
 
 
-@given(st.integers(3, 200), st.text(max_size=5))
-def test_corrections_stay_few(count, salt):
-    assert len(corrections(tally_of(hashes(count, salt)))) <= 2
+@pytest.mark.parametrize("size", [1, 2])
+def test_fewer_than_three_images_of_a_class_all_train(size):
+    splits = assign(images([0] * 10 + [1] * size), SHARES)
+    assert set(splits[10:]) == {TRAIN}
 
 
-def test_a_class_with_enough_images_needs_no_correction():
-    assert corrections(tally_of(hashes(1000))) == {}
+def test_three_images_of_a_class_reach_every_split():
+    assert set(assign(images([0, 0, 0]), SHARES)) == {TRAIN, EVAL, TEST}
 
 
-def test_images_keep_their_split_when_data_is_added():
-    images = hashes(1100)
-    before, after = splits_of(images[:1000]), splits_of(images)
-    assert all(after[image] == split for image, split in before.items())
+def test_the_lowest_hashes_test_and_the_highest_train():
+    assert assign(images([0] * 10), SHARES).tolist() == [TEST] * 2 + [EVAL] + [TRAIN] * 7
 
 
-def test_the_same_bytes_under_two_labels_get_one_split():
-    image = hashes(1)[0]
-    assert merge_corrections([{image: "test"}, {image: "train"}]) == {image: "train"}
-    assert merge_corrections([{image: "train"}, {image: "test"}]) == {image: "train"}
+@given(st.lists(st.integers(0, 12), min_size=12, max_size=80), st.integers(0, 50))
+def test_what_belongs_together_lies_in_one_split(units, seed):
+    strata = np.random.default_rng(seed).integers(0, 3, len(units))
+    splits = assign(images(strata, units), SHARES)
+    assert all(len(set(splits[np.array(units) == unit])) == 1 for unit in units)
+
+
+@given(st.integers(0, 50))
+def test_groups_come_near_the_shares(seed):
+    rng = np.random.default_rng(seed)
+    units = np.repeat(np.arange(60), rng.integers(1, 9, 60))
+    strata = rng.integers(0, 2, len(units))
+    found = counts(strata, assign(images(strata, units), SHARES))
+    shares = found / found.sum(axis=1, keepdims=True)
+    assert np.abs(shares - WANTED).max() < 0.05
+
+
+def test_a_few_large_groups_still_fill_every_split():
+    splits = assign(images([0] * 30, np.repeat([0, 1, 2], 10)), SHARES)
+    assert set(splits) == {TRAIN, EVAL, TEST}
+
+
+def test_a_new_image_goes_where_its_group_is():
+    known = [TEST, TRAIN, TRAIN, TRAIN, EVAL, UNDECIDED, UNDECIDED]
+    splits = assign(images([0] * 7, [0, 1, 2, 3, 4, 0, 4], known), SHARES)
+    assert splits.tolist() == [*known[:5], TEST, EVAL]
+
+
+def test_a_new_image_that_connects_two_splits_is_put_aside():
+    known = [TEST, TRAIN, TRAIN, EVAL, UNDECIDED, UNDECIDED]
+    splits = assign(images([0] * 6, [0, 0, 1, 2, 0, 1], known), SHARES)
+    assert splits.tolist() == [TEST, TRAIN, TRAIN, EVAL, ASIDE, TRAIN]
+
+
+def test_targets_are_spread_over_the_splits():
+    targets = np.random.default_rng(0).exponential(size=1000)
+    strata = strata_of_targets(targets)
+    assert np.bincount(strata).tolist() == [100] * 10
+    splits = assign(images(strata), SHARES)
+    for split in range(3):
+        assert np.median(targets[splits == split]) == pytest.approx(np.median(targets), rel=0.1)
+
+
+def test_few_targets_are_one_stratum():
+    assert set(strata_of_targets(np.arange(30.0))) == {0}
+
+
+def test_no_images_have_no_splits():
+    assert assign(images(np.zeros(0, int)), SHARES).tolist() == []
