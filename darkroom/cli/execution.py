@@ -102,7 +102,9 @@ def _check_images(config: DarkroomConfig) -> None:
     """The commonest mistakes, answered at once instead of after the imports."""
     if "://" in config.images_path:
         return
-    if config.data.listing is not None:
+    if config.data.source not in {"images", "listing"}:
+        return
+    if config.data.source == "listing":
         if not Path(config.images_path).is_file():
             raise DataError(
                 f"data.listing.path: {config.images_path} is not a file. It must be the listing of the images."

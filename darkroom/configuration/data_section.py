@@ -6,11 +6,17 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from darkroom.configuration.arrays_section import ArrayPair
 from darkroom.configuration.listing_section import ListingSection
+from darkroom.configuration.samples_section import SamplesSection
 from darkroom.configuration.section import Section
 from darkroom.configuration.split_ratios import SplitRatios
+from darkroom.configuration.tfrecords_section import TfRecordsSection
 from darkroom.task import Task
 from preprocessing.images import ImageLimits
+
+# Class folders are what is meant when nothing is given.
+_SOURCES = ("images", "listing", "tfrecords", "arrays", "samples")
 
 
 class DataSection(Section):
@@ -23,6 +29,20 @@ class DataSection(Section):
     )
     listing: ListingSection | None = Field(
         default=None, description="Instead of `images`: a table that names the images and their labels or targets."
+    )
+    tfrecords: TfRecordsSection | None = Field(
+        default=None,
+        description="Instead of `images`: TFRecord files that carry the images with their labels or targets.",
+    )
+    arrays: Annotated[tuple[ArrayPair, ...], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Instead of `images`: NumPy arrays, a list of pairs with `images`, `labels` and, where the pair is "
+        "one split, `split`.",
+    )
+    samples: SamplesSection | None = Field(
+        default=None,
+        description="Instead of `images`: a job folder with class_mapping.json, train_samples.json and "
+        "val_samples.json, which say what trains and what evaluates.",
     )
     task: Task = Field(
         default=Task.MULTICLASS,
@@ -43,8 +63,8 @@ class DataSection(Section):
     splits: SplitRatios = Field(default_factory=SplitRatios, description="Shares of the images that are held out.")
     group: str | None = Field(
         default=None,
-        description="A listing's column in which images that stay in one split have the same text: a patient, a "
-        "product. An image without text there stands for itself.",
+        description="A listing's column, or a TFRecord's feature, in which images that stay in one split have the same "
+        "text: a patient, a product. An image without text there stands for itself.",
     )
     near_duplicates: Annotated[int, Field(ge=0, le=8)] | None = Field(
         default=4,
@@ -58,6 +78,11 @@ class DataSection(Section):
     limits: ImageLimits = Field(
         default_factory=ImageLimits, description="Images beyond these are put aside and named in the summary."
     )
+
+    @property
+    def source(self) -> str:
+        """The key of the source that is used."""
+        return next((key for key in _SOURCES[1:] if getattr(self, key) is not None), _SOURCES[0])
 
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> Self:
@@ -89,8 +114,11 @@ class DataSection(Section):
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
-        if self.listing is not None and "images" in self.model_fields_set:
-            raise ValueError("images and listing are both given, but data comes from one source; leave one of them out")
-        if self.group is not None and self.listing is None:
-            raise ValueError("group is a listing's column, but there is no listing; folders have no columns")
+        given = [key for key in _SOURCES if getattr(self, key) is not None and key in self.model_fields_set]
+        if len(given) > 1:
+            raise ValueError(
+                f"{' and '.join(given)} are all given, but data comes from one source; leave all but one out"
+            )
+        if self.group is not None and self.source not in {"listing", "tfrecords"}:
+            raise ValueError(f"group is a column of a listing or a feature of tfrecords, but {self.source} have none")
         return self

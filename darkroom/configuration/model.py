@@ -92,8 +92,15 @@ class DarkroomConfig(Section):
 
     @property
     def images_path(self) -> str:
-        """Where the images are: the folder of class folders, or the listing that names them."""
-        return self.resolve(self.data.listing.path if self.data.listing else self.data.images)
+        """Where the images are: the folder of class folders, or the file or folder that names or holds them."""
+        data = self.data
+        named = {
+            "listing": data.listing and data.listing.path,
+            "tfrecords": data.tfrecords and data.tfrecords.pattern,
+            "arrays": data.arrays and data.arrays[0].images,
+            "samples": data.samples and data.samples.folder,
+        }
+        return self.resolve(named.get(data.source) or data.images)
 
     @property
     def repository_path(self) -> str:

@@ -62,7 +62,7 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
     def _ingest(self, options: IngestionOptions, staging: str, examples: Artifact, quarantine: Artifact) -> None:
         source = options.source()
         labels = source.class_names()
-        stems = self._stage(options, staging)
+        stems = self._stage(options, labels, staging)
         rows = read_rows(stems[IMAGES])
         ledgers = _ledger_files(options, examples.uri)
         ledger = Ledger.read(ledgers[0])
@@ -89,16 +89,20 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
         for path in ledgers:
             ledger.with_new(rows["sha256"], splitting.splits).write(path)
 
-    def _stage(self, options: IngestionOptions, staging: str) -> dict[str, tuple[str, ...]]:
+    def _stage(self, options: IngestionOptions, labels: list[str], staging: str) -> dict[str, tuple[str, ...]]:
         """Opens every image; returns the stems of the staged files by kind."""
         source = options.source()
         storage.make_folder(staging)
         with self._make_beam_pipeline() as pipeline:
+            # What is spread over the workers waits in memory or in a shuffle: never the images' bytes.
+            spread = "SpreadParts" >> beam.Reshuffle(), "Images" >> beam.FlatMap(source.images, labels)
+            if not source.carries_bytes:
+                spread = spread[1], "SpreadImages" >> beam.Reshuffle()
             staged = (
                 pipeline
                 | "Parts" >> beam.Create(list(source.parts()))
-                | "Images" >> beam.FlatMap(source.images)
-                | "Spread" >> beam.Reshuffle()
+                | spread[0]
+                | spread[1]
                 | "Stage" >> beam.ParDo(StageImages(staging, options.limits))
                 | "Gather" >> beam.combiners.ToList()
             )

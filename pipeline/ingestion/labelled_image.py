@@ -10,12 +10,14 @@ class LabelledImage:
     """One image of a source.
 
     Attributes:
-        path: where to open it.
+        path: where to open it; where it comes from, if `data` is there.
         name: what reports and `image/filename` call it: its path relative to the source's root, with `/`.
         label: class id; None for a regression.
         text: class name; empty for a regression.
         target: a regression's; None for classes.
         group: images of one group lie in one split; empty for an image that is a group of its own.
+        data: the encoded bytes of an image that is in no file of its own.
+        split: where the source itself puts it; None leaves that to the rules.
         extra: further columns, `(name, text)`, the same names for all images of a source.
     """
 
@@ -25,6 +27,8 @@ class LabelledImage:
     text: str = ""
     target: float | None = None
     group: str = ""
+    data: bytes | None = None
+    split: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
 
 

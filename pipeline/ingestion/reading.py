@@ -68,7 +68,8 @@ class ImageReader:
         """One image of a source."""
         try:
             # One byte more than allowed is enough to refuse by size without reading the rest.
-            image_bytes = storage.read_bytes(image.path, self._limits.max_bytes + 1)
+            enough = self._limits.max_bytes + 1
+            image_bytes = storage.read_bytes(image.path, enough) if image.data is None else image.data
         except OSError as error:
             return _refused(image, UNREADABLE, f"cannot be read: {error.strerror or error}", b"")
         try:

@@ -127,7 +127,7 @@ def _quota(counts: np.ndarray, size: int, wanted: np.ndarray) -> np.ndarray:
         if free and not quota[split]:
             quota[split] += 1
             free -= 1
-    ideal = size * wanted
+    ideal = _ideal(quota, size, wanted)
     whole = np.maximum(np.floor(ideal).astype(np.int64), quota)
     if whole.sum() - quota.sum() <= free:
         free -= int(whole.sum() - quota.sum())
@@ -135,6 +135,17 @@ def _quota(counts: np.ndarray, size: int, wanted: np.ndarray) -> np.ndarray:
     for _ in range(free):
         quota[max(_ORDER, key=lambda split: ideal[split] - quota[split])] += 1
     return quota
+
+
+def _ideal(counts: np.ndarray, size: int, wanted: np.ndarray) -> np.ndarray:
+    """The shares of a stratum in images; where a split has more than its share, the others share what is left."""
+    full = np.zeros(len(SPLITS), bool)
+    while True:
+        ideal = np.where(full, counts, (size - counts[full].sum()) * wanted / wanted[~full].sum())
+        over = ~full & (counts > ideal)
+        if not over.any() or (full | over).all():
+            return ideal
+        full |= over
 
 
 def _fill_empty(splits: np.ndarray, images: Images) -> None:

@@ -34,8 +34,11 @@ def split_rows(rows: Rows, options: IngestionOptions, known: np.ndarray) -> Spli
     Args:
         rows: sorted by SHA-256.
         options: the task, the shares, and what keeps images together.
-        known: `[N]` index into `SPLITS` where an earlier run decided, else -1.
+        known: `[N]` index into `SPLITS` where an earlier run decided, else -1. What the source itself decides
+            comes first.
     """
+    given = rows["given"].astype(np.int64) - 1
+    known = np.where(given >= 0, given, known)
     is_regression = options.task is Task.REGRESSION
     images = Images(
         strata=strata_of_targets(rows["target"]) if is_regression else rows["label"].astype(np.int64),

@@ -32,6 +32,8 @@ ROW = np.dtype(
         ("has_look", "?"),
         # Grey, THUMBNAIL_SIDE squared.
         ("thumbnail", "u1", (THUMBNAIL_SIDE * THUMBNAIL_SIDE,)),
+        # 1 + the index in `pipeline.features.SPLITS` where the source itself puts it, else 0.
+        ("given", "u1"),
         # Class id, or -1 for a regression.
         ("label", "<i4"),
         ("target", "<f4"),

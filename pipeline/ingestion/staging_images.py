@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import apache_beam as beam
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipeline.features import SPLITS
 from pipeline.ingestion import storage
 from pipeline.ingestion.labelled_image import LabelledImage, Quarantined
 from pipeline.ingestion.staging import StagingFile, key_of
@@ -70,6 +71,7 @@ class StageImages(beam.DoFn):
             look=found.look.perceptual_hash or 0,
             has_look=found.look.perceptual_hash is not None,
             thumbnail=found.look.thumbnail,
+            given=0 if image.split is None else 1 + SPLITS.index(image.split),
             label=-1 if image.label is None else image.label,
             target=0.0 if image.target is None else image.target,
         )

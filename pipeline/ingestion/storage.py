@@ -5,6 +5,7 @@ Local files do not go through TensorFlow, which wants names in UTF-8 and follows
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -171,6 +172,16 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False  # a link to itself
+
+
+def files_like(pattern: str) -> list[str]:
+    """Paths of the files that a pattern with `*`, `?` and `[...]` names, in order."""
+    local = _local(pattern)
+    if local is not None:
+        scheme = pattern.removesuffix(local)
+        return sorted(scheme + path for path in glob.glob(local, recursive=True) if os.path.isfile(path))
+    with _as_os_errors():
+        return sorted(_gfile().glob(pattern))
 
 
 def is_ignored(name: str) -> bool:

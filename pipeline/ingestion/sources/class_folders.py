@@ -72,8 +72,9 @@ class ClassFolders(Source):
         """A part for each class: its id and name."""
         return list(enumerate(self.class_names()))
 
-    def images(self, part: tuple[int, str]) -> Iterator[LabelledImage]:
+    def images(self, part: tuple[int, str], class_names: Sequence[str]) -> Iterator[LabelledImage]:
         """The files of one class, in name order, folders inside it included."""
+        del class_names
         label, text = part
         for path in storage.files_under(storage.join(self.root, text)):
             yield LabelledImage(path, path.removeprefix(f"{self.root.rstrip('/')}/"), label, text)

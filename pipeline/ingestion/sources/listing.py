@@ -70,10 +70,10 @@ class Listing(Source):
         """One part: the file."""
         return [None]
 
-    def images(self, part: None) -> Iterator[LabelledImage | Quarantined]:
+    def images(self, part: None, class_names: Sequence[str]) -> Iterator[LabelledImage | Quarantined]:
         """The rows in their order; those that name no image with a label are put aside."""
         del part
-        ids = {name: number for number, name in enumerate(self.class_names())}
+        ids = {name: number for number, name in enumerate(class_names)}
         extra = self._extra()
         rows = _Rows(self)
         for row in read_rows(self.section):

@@ -32,30 +32,29 @@ class Source(ABC):
         """What workers can read apart from one another; each goes to `images`."""
 
     @abstractmethod
-    def images(self, part: Any) -> Iterator[LabelledImage | Quarantined]:
-        """The images of a part, and what cannot be one, in the same order each time."""
+    def images(self, part: Any, class_names: Sequence[str]) -> Iterator[LabelledImage | Quarantined]:
+        """The images of a part, and what cannot be one, in the same order each time.
+
+        Args:
+            part: one of `parts`.
+            class_names: what `class_names` answered, so that workers need not find out again.
+        """
+
+    @property
+    def carries_bytes(self) -> bool:
+        """Whether images come with their bytes, and so are better checked where they are read."""
+        return False
 
     def fingerprint(self) -> str:
         """SHA-256 in hexadecimal; another when an image is added, removed, renamed, labelled anew or rewritten."""
         digest = hashlib.sha256()
+        names = self.class_names()
         for part in self.parts():
-            for image in self.images(part):
+            for image in self.images(part, names):
                 digest.update(repr(image).encode(errors="surrogateescape"))
                 if isinstance(image, LabelledImage):
                     digest.update(_facts(image.path).encode())
         return digest.hexdigest()
-
-    def total_bytes(self, largest: int) -> int:
-        """The size of all images, where those above `largest` count as that much."""
-        total = 0
-        for part in self.parts():
-            for image in self.images(part):
-                if isinstance(image, LabelledImage):
-                    try:
-                        total += min(storage.size_and_time(image.path)[0], largest)
-                    except OSError:
-                        continue  # reading it will say what is wrong, and put it aside
-        return total
 
 
 def _facts(path: str) -> str:

@@ -23,5 +23,10 @@ def test_a_task_that_does_not_fit_the_classes_is_refused(data: dict[str, object]
 
 
 def test_two_sources_are_refused() -> None:
-    with pytest.raises(ValidationError, match="images and listing are both given"):
+    with pytest.raises(ValidationError, match="images and listing are all given"):
         DarkroomConfig.model_validate({"data": {"images": "photos", "listing": {"path": "list.csv"}}})
+
+
+def test_groups_need_a_column() -> None:
+    with pytest.raises(ValidationError, match="group is a column of a listing or a feature of tfrecords, but images"):
+        DarkroomConfig.model_validate({"data": {"group": "patient"}})

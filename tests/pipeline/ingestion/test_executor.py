@@ -2,10 +2,13 @@
 
 import hashlib
 import statistics
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.datasets import load_digits
 from tfx.types import artifact_utils, standard_artifacts
 
 from darkroom.configuration.listing_section import ListingSection
@@ -17,6 +20,7 @@ from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.ingestion.executor import ImageExecutor
 from pipeline.ingestion.options import IngestionOptions
 from pipeline.ingestion.quarantine import Quarantine, read_report
+from pipeline.ingestion.sources.arrays import write_arrays
 from preprocessing.images import ImageLimits
 from tests.pipeline.image_sets import write_bad_files, write_digits
 from tests.preprocessing.made_images import jpeg_bytes, photo, png_bytes
@@ -318,3 +322,17 @@ def test_folders_without_a_file_end_the_run(tmp_path):
         (tmp_path / "images" / name).mkdir(parents=True)
     with pytest.raises(DataError, match="no usable image of 'cat', 'dog'"):
         Ingested(tmp_path / "images", tmp_path / "out")
+
+
+def test_arrays_go_where_they_are_said_to_and_the_rest_is_split(tmp_path):
+    digits = load_digits()
+    levels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    few = digits.target < 2
+    given = write_arrays(tmp_path, levels[few][:30], digits.target[few][:30], name="given", split="test")
+    free = write_arrays(tmp_path, levels[few][30:90], digits.target[few][30:90], name="free")
+    ingested = Ingested(tmp_path, tmp_path / "out", arrays=(given, free), ratios=SplitRatios(eval=0.1, test=0.2))
+    where = ingested.splits()
+    assert {split for name, split in where.items() if name.startswith("given")} == {"test"}
+    # 30 of 90 are more than the share of the test split already; the rest shares 1 to 7, by class.
+    assert Counter(split for name, split in where.items() if name.startswith("free")) == {"train": 52, "eval": 8}
+    assert ingested.facts.labels == ("0", "1")

@@ -23,11 +23,11 @@ def listing(tmp_path):
 
 
 def good(source):
-    return [image for image in source.images(None) if isinstance(image, LabelledImage)]
+    return [image for image in source.images(None, source.class_names()) if isinstance(image, LabelledImage)]
 
 
 def reasons(source):
-    return {row.file: row.reason for row in source.images(None) if isinstance(row, Quarantined)}
+    return {row.file: row.reason for row in source.images(None, source.class_names()) if isinstance(row, Quarantined)}
 
 
 ROWS = [{"image": "a.png", "label": "cat", "site": "x"}, {"image": "b/b.png", "label": "dog", "site": ""}]
@@ -48,9 +48,9 @@ ROWS = [{"image": "a.png", "label": "cat", "site": "x"}, {"image": "b/b.png", "l
 def test_each_format_says_the_same(listing, tmp_path, name, text):
     source = listing(text, name)
     assert source.class_names() == ["cat", "dog"]
-    assert list(source.images(None)) == [
-        LabelledImage(f"{tmp_path}/a.png", "a.png", 0, "cat", None, (("site", "x"),)),
-        LabelledImage(f"{tmp_path}/b/b.png", "b/b.png", 1, "dog", None, (("site", ""),)),
+    assert list(source.images(None, source.class_names())) == [
+        LabelledImage(f"{tmp_path}/a.png", "a.png", 0, "cat", None, extra=(("site", "x"),)),
+        LabelledImage(f"{tmp_path}/b/b.png", "b/b.png", 1, "dog", None, extra=(("site", ""),)),
     ]
 
 
@@ -85,7 +85,7 @@ def test_only_the_columns_that_are_asked_for_are_kept(listing):
     assert good(listing(text, extra=("age",)))[0].extra == (("age", "3"),)
     assert good(listing(text, extra=()))[0].extra == ()
     with pytest.raises(DataError, match=r"no column 'sex', which data\.listing\.extra names"):
-        list(listing(text, extra=("sex",)).images(None))
+        list(listing(text, extra=("sex",)).images(None, ["cat", "dog"]))
 
 
 def test_the_positive_class_has_id_one(listing):
@@ -134,14 +134,16 @@ def test_rows_that_are_no_rows_are_put_aside_by_line(listing):
 def test_the_second_of_two_equal_rows_is_put_aside(listing):
     source = listing("image,label\na.png,cat\nb.png,dog\n./a.png,cat\n")
     assert [image.name for image in good(source)] == ["a.png", "b.png"]
-    [row] = [row for row in source.images(None) if isinstance(row, Quarantined)]
+    [row] = [row for row in source.images(None, source.class_names()) if isinstance(row, Quarantined)]
     assert (row.reason, row.detail) == ("duplicate_row", "line 4 repeats line 2; remove it")
 
 
 def test_rows_that_contradict_each_other_are_all_put_aside(listing):
     source = listing("image,label\na.png,cat\nb.png,dog\na.png,dog\nc.png,\nc.png,cat\n")
     assert [image.name for image in good(source)] == ["b.png", "c.png"]
-    found = [(row.file, row.reason) for row in source.images(None) if isinstance(row, Quarantined)]
+    found = [
+        (row.file, row.reason) for row in source.images(None, source.class_names()) if isinstance(row, Quarantined)
+    ]
     assert found == [("a.png", "conflicting_rows"), ("a.png", "conflicting_rows"), ("c.png", "missing_label")]
 
 
