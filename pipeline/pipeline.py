@@ -128,6 +128,11 @@ def create_tuning_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
     return _pipeline(config, [*data.components, *resolver, _tuner(config, options, data, baseline)])
 
 
+def create_data_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
+    """The part of a configuration's pipeline that looks at the data: ingestion, statistics, schema, anomalies."""
+    return _pipeline(config, list(_data(config).components[:4]))
+
+
 def _data(config: DarkroomConfig) -> _Data:
     example_gen = ImageExampleGen(IngestionOptions.from_configuration(config))
     examples = example_gen.outputs["examples"]

@@ -22,7 +22,7 @@ _COMMANDS = {
     "serve": ("darkroom.cli.serve", "Serve the newest pushed model: gateway and embedded model server."),
     "model-server": ("darkroom.cli.model_server", "Start the model server alone."),
     "predict": ("darkroom.cli.predict", "Ask a running gateway about images."),
-    "data": ("darkroom.cli.data", "Turn logged requests into images to label."),
+    "data": ("darkroom.cli.data", "Look at the data without training; turn logged requests into images to label."),
     "api-key": ("darkroom.cli.api_key", "Make, list and revoke the API keys of a gateway."),
     "models": ("darkroom.cli.models", "List, promote, roll back and prune pushed models; list known networks."),
     "config": ("darkroom.cli.config", "Check a configuration, or print its schema and reference."),

@@ -5,6 +5,9 @@ from __future__ import annotations
 import click
 
 from darkroom.cli.data_from_requests import from_requests
+from darkroom.cli.data_inspect import inspect
+from darkroom.cli.data_quarantine import quarantine
+from darkroom.cli.data_stats import stats
 
 
 @click.group("data")
@@ -12,4 +15,5 @@ def command() -> None:
     """Look at images and prepare them."""
 
 
-command.add_command(from_requests)
+for subcommand in (inspect, stats, quarantine, from_requests):
+    command.add_command(subcommand)
