@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+import numpy as np
+import simplejpeg
 import tensorflow as tf
+from PIL import Image
 
 from pipeline import features
 from pipeline.ingestion import storage
@@ -23,6 +26,20 @@ from preprocessing.images import (
 
 # ITU-R BT.601 luma, as preprocessing makes grey of colours.
 _LUMA = (0.299, 0.587, 0.114)
+
+_EIGHTH = 8
+# Of simplejpeg; the others are CMYK and YCCK.
+_COLOUR_SPACES = frozenset({"YCbCr", "RGB", "Gray"})
+# By Exif orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +71,7 @@ class RefusedImage:
 
 
 class ImageReader:
-    """Reads, inspects, verifies and decodes images. Building one traces the decoder."""
+    """Reads, inspects and verifies images, and decodes what verification does not. Building one traces the decoder."""
 
     def __init__(self, limits: ImageLimits) -> None:
         self._limits = limits
@@ -74,8 +91,8 @@ class ImageReader:
             return _refused(image, UNREADABLE, f"cannot be read: {error.strerror or error}", b"")
         try:
             header = inspect_image(image_bytes, self._limits)
-            verify_image(image_bytes, header)
-            look = self._look(image_bytes, header)
+            eighth = verify_image(image_bytes, header)
+            look = _look_of_jpeg(image_bytes, header, eighth) or self._look(image_bytes, header)
         except ImageRefusedError as error:
             kept = b"" if error.reason is Refusal.TOO_MANY_BYTES else image_bytes
             return _refused(image, error.reason.value, error.detail, kept)
@@ -97,6 +114,22 @@ class ImageReader:
                 f"its header says {header.width}x{header.height} pixels, but it decodes to {width}x{height}",
             )
         return Look.of(seen[2:].reshape(SIDE, SIDE))
+
+
+def _look_of_jpeg(image_bytes: bytes, header: ImageHeader, eighth: np.ndarray | None) -> Look | None:
+    """The look of a large JPEG out of what verification decoded: whatever passes that decodes in the graph, too.
+
+    Returns:
+        None for other formats, small images and CMYK, which are decoded in full.
+    """
+    if eighth is None or min(header.width, header.height) < SIDE * _EIGHTH:
+        return None
+    if simplejpeg.decode_jpeg_header(image_bytes)[2] not in _COLOUR_SPACES:
+        return None
+    grey = Image.fromarray(eighth).convert("L")
+    turn = _TURNS.get(header.orientation)
+    upright = grey if turn is None else grey.transpose(turn)
+    return Look.of(np.asarray(upright.convert("F").resize((SIDE, SIDE), Image.Resampling.BOX)))
 
 
 def _size_and_grey(pixels: tf.Tensor) -> tf.Tensor:

@@ -6,11 +6,14 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image, ImageOps
+from sklearn.datasets import load_sample_images
 
 from pipeline.ingestion.labelled_image import LabelledImage
+from pipeline.ingestion.look import SIDE, Look
 from pipeline.ingestion.reading import CheckedImage, ImageReader
 from preprocessing.images import ImageLimits
-from tests.preprocessing.made_images import photo, png_bytes
+from tests.preprocessing.made_images import jpeg_bytes, photo, png_bytes
 
 NOBODY = 65534
 
@@ -73,3 +76,25 @@ def test_a_refused_image_keeps_its_bytes_unless_there_are_too_many(tmp_path):
     assert read(ImageReader(ImageLimits(max_side=40)), tmp_path / "a.png").image_bytes == content
     large = read(ImageReader(ImageLimits(max_bytes=100)), tmp_path / "a.png")
     assert (large.entry.reason, large.image_bytes) == ("too_many_bytes", b"")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_jpeg_looks_like_its_decoded_pixels(reader, tmp_path, orientation):
+    picture = load_sample_images().images[0][:400, :600]
+    (tmp_path / "a.jpg").write_bytes(jpeg_bytes(picture, orientation=orientation, quality=90))
+    found = read(reader, tmp_path / "a.jpg").look
+    upright = ImageOps.exif_transpose(Image.open(tmp_path / "a.jpg")).convert("L").convert("F")
+    wanted = Look.of(np.asarray(upright.resize((SIDE, SIDE), Image.Resampling.BOX)))
+    assert found.brightness == pytest.approx(wanted.brightness, abs=1)
+    assert found.contrast == pytest.approx(wanted.contrast, abs=1)
+    # The wrong way round they differ by tens of levels and bits.
+    assert np.abs(found.thumbnail.astype(int) - wanted.thumbnail).mean() <= 2
+    assert (found.perceptual_hash ^ wanted.perceptual_hash).bit_count() <= 4
+
+
+def test_a_large_cmyk_jpeg_is_not_taken_for_its_negative(reader, tmp_path):
+    picture = load_sample_images().images[0][:400, :600]
+    for name, mode in (("rgb.jpg", None), ("cmyk.jpg", "CMYK")):
+        (tmp_path / name).write_bytes(jpeg_bytes(picture, mode=mode, quality=90))
+    found = [read(reader, tmp_path / name).look.brightness for name in ("rgb.jpg", "cmyk.jpg")]
+    assert found[0] == pytest.approx(found[1], abs=3)
