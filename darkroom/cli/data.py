@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from darkroom.cli.data_export import export
 from darkroom.cli.data_from_requests import from_requests
 from darkroom.cli.data_inspect import inspect
 from darkroom.cli.data_quarantine import quarantine
@@ -15,5 +16,5 @@ def command() -> None:
     """Look at images and prepare them."""
 
 
-for subcommand in (inspect, stats, quarantine, from_requests):
+for subcommand in (inspect, stats, quarantine, export, from_requests):
     command.add_command(subcommand)

@@ -26,6 +26,7 @@ from pipeline.ingestion.set_description import describe, require_few_refused, re
 from pipeline.ingestion.splitting import split_rows
 from pipeline.ingestion.staging import StagedRecords, read_rows
 from pipeline.ingestion.staging_images import IMAGES, REFUSED, StageImages
+from pipeline.ingestion.staging_progress import staging_progress
 from pipeline.ingestion.writing import WriteShards, shards_of
 
 _MANIFEST = "manifest.json"
@@ -93,7 +94,8 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
         """Opens every image; returns the stems of the staged files by kind."""
         source = options.source()
         storage.make_folder(staging)
-        with self._make_beam_pipeline() as pipeline:
+        total = None if source.carries_bytes else sum(1 for part in source.parts() for _ in source.images(part, labels))
+        with staging_progress(staging, total), self._make_beam_pipeline() as pipeline:
             # What is spread over the workers waits in memory or in a shuffle: never the images' bytes.
             spread = "SpreadParts" >> beam.Reshuffle(), "Images" >> beam.FlatMap(source.images, labels)
             if not source.carries_bytes:

@@ -65,6 +65,12 @@ def test_statistics_are_shown_for_each_split(project, capfd, tmp_path):
     assert "facets-overview" in (tmp_path / "view.html").read_text()
 
 
+def test_what_is_usable_is_exported(project, capfd, tmp_path):
+    found = json.loads(project.run(capfd, "export", str(tmp_path / "job"), "--json").out)
+    assert found == {"folder": str(tmp_path / "job"), "samples": {"train": 28, "eval": 4, "test": 8}}
+    assert len(list((tmp_path / "job" / "images").rglob("*.png"))) == 40
+
+
 def test_what_is_put_aside_is_listed_with_reasons(project, capfd):
     lines = [json.loads(line) for line in project.run(capfd, "quarantine", "--json").out.splitlines()]
     assert {

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_sample_images
 from tfx.types import artifact_utils, standard_artifacts
 
 from darkroom.configuration.listing_section import ListingSection
@@ -285,8 +285,13 @@ def test_later_images_move_none_and_removed_ones_keep_their_split(tmp_path):
 
 
 def test_groups_near_duplicates_and_contradictions(tmp_path):
-    """A listing of twelve photographs: two of a group, one and its copy at another quality, one under two labels."""
-    pictures = [photo(64, 64, seed=seed) for seed in range(12)]
+    """A listing of twelve photographs by five owners, one of them again at another quality, one under two labels."""
+    pictures = [
+        picture[top : top + 200, left : left + 200]
+        for picture in load_sample_images().images
+        for top in (0, 200)
+        for left in (0, 200, 400)
+    ]
     for number, picture in enumerate(pictures):
         (tmp_path / f"{number}.png").write_bytes(png_bytes(picture))
     (tmp_path / "copy.jpg").write_bytes(jpeg_bytes(pictures[0], quality=60))
