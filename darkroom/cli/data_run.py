@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,7 +54,7 @@ def with_report(
 
             return create_data_pipeline(config)
 
-        results = run_nodes(display, create)
+        results = run_nodes(display, create, config, datetime.now(UTC).isoformat(), "data")
         from pipeline.statistics.data_report import data_report  # noqa: PLC0415
 
         places = {
