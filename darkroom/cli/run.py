@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ from darkroom.cli.report import page_path
 from darkroom.cli.run_display import RunDisplay
 from darkroom.configuration import DarkroomConfig, load_configuration
 from darkroom.configuration.load import DEFAULT_FILE
-from darkroom.errors import NotBlessedError
+from darkroom.errors import DarkroomError, NotBlessedError
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
+
+_log = logging.getLogger(__name__)
 
 
 @click.command("run")
@@ -44,13 +47,17 @@ def _run(config: DarkroomConfig, description: str, as_json: bool, display: RunDi
     try:
         results = run_nodes(display, create, config, run_id, description)
     except Exception:
-        _write_page(config, run_id, display)
+        try:
+            _tell(config, run_id, display)
+        except (DarkroomError, OSError, ValueError, KeyError):
+            # What went wrong before is what people need to see.
+            _log.exception("The run that failed could not be reported")
         raise
     from pipeline.summary import summarize  # noqa: PLC0415
 
     summary = summarize(config, results)
     display.outcome(summary)
-    _write_page(config, run_id, display)
+    _tell(config, run_id, display)
     if as_json:
         streams.stdout.write(summary.model_dump_json(indent=2) + "\n")
     if not summary.blessed:
@@ -59,14 +66,25 @@ def _run(config: DarkroomConfig, description: str, as_json: bool, display: RunDi
         raise NotBlessedError(f"The model was blessed, but it was not pushed. {' '.join(summary.refusals)}")
 
 
-def _write_page(config: DarkroomConfig, run_id: str, display: RunDisplay) -> None:
-    """The run's page, also of one that failed; nothing where it failed before its first node."""
+def _tell(config: DarkroomConfig, run_id: str, display: RunDisplay) -> None:
+    """Writes the run's page, and logs it to MLflow where that is asked for; also of a run that failed.
+
+    Nothing where it failed before its first node.
+    """
     from pipeline.report.files import write_page  # noqa: PLC0415
     from pipeline.report.run_report import gather  # noqa: PLC0415
     from pipeline.runs.history import RunHistory  # noqa: PLC0415
 
     run = next((run for run in RunHistory.of(config).runs() if run.run_id == run_id), None)
-    if run is not None:
-        with display.waiting("Drawing the report"):
-            path = write_page(gather(run), page_path(config, run_id))
-        display.report(path)
+    if run is None:
+        return
+    report = gather(run)
+    with display.waiting("Drawing the report"):
+        path = write_page(report, page_path(config, run_id))
+    display.report(path)
+    uri = config.pipeline.mlflow_tracking_uri
+    if uri is not None:
+        from pipeline.runs.mlflow_log import log_run  # noqa: PLC0415
+
+        with display.waiting("Logging to MLflow"):
+            log_run(report, uri, path)

@@ -19,6 +19,11 @@ class PipelineSection(Section):
     cache: bool = Field(
         default=True, description="Reuse a component's earlier result when its inputs and settings are the same."
     )
+    mlflow_tracking_uri: str | None = Field(
+        default=None,
+        description="Log each run to MLflow tracking, too: a server's address, or `sqlite:///...`, or a folder as "
+        "`file:...`; needs the extra `mlflow`.",
+    )
 
 
 class BeamSection(Section):

@@ -32,7 +32,7 @@ def differences(first: RunReport, second: RunReport) -> list[Difference]:
     pairs = (
         ("data", _data(first), _data(second)),
         ("code", _code(first), _code(second)),
-        ("configuration", _flat(first.configuration), _flat(second.configuration)),
+        ("configuration", flat(first.configuration), flat(second.configuration)),
         ("packages", first.packages, second.packages),
         ("model", _model(first), _model(second)),
         ("measures", _measures(first), _measures(second)),
@@ -83,11 +83,11 @@ def _measures(report: RunReport) -> dict[str, Any]:
     return {"outcome": report.outcome.split(" as ")[0], **measured}
 
 
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+def flat(values: Any, prefix: str = "") -> dict[str, Any]:
     """`{"a": {"b": 1}}` to `{"a.b": 1}`."""
     if not isinstance(values, Mapping):
         return {prefix: values}
     found: dict[str, Any] = {}
     for key, value in values.items():
-        found |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+        found |= flat(value, f"{prefix}.{key}" if prefix else str(key))
     return found

@@ -6,101 +6,13 @@ import re
 import numpy as np
 import pytest
 
-from darkroom.configuration import DarkroomConfig
 from darkroom.errors import DarkroomError
-from darkroom.task import Task
-from pipeline.evaluation.assessment import assess
-from pipeline.evaluation.measures.answers import ClassAnswers
-from pipeline.evaluation.options import EvaluationOptions
-from pipeline.evaluation.recorded import Recorded
-from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.report.card import card_of
 from pipeline.report.page import render_page
-from pipeline.report.run_report import NodeReport, RunReport
-from preprocessing.graph import PreprocessingGraph
-from preprocessing.saved import describe
-from preprocessing.spec import PreprocessingSpec
+from pipeline.report.run_report import RunReport
+from tests.pipeline.report.made_report import COUNT, made_evaluation, made_report
 from tests.preprocessing.made_images import png_bytes
 from tests.serving.gateway.browser import CHROMIUM, Browser
-
-LABELS = ("cat", "<b>dog</b>", "a|b")
-COUNT = 60
-
-
-def evaluation(baseline=True):
-    random = np.random.default_rng(0)
-    labels = np.arange(COUNT) % 3
-
-    def answers(seed):
-        noise = np.random.default_rng(seed).dirichlet(np.ones(3), COUNT)
-        noise[np.arange(COUNT), labels] += random.uniform(0, 1, COUNT)
-        return ClassAnswers(labels, (noise / noise.sum(axis=1, keepdims=True)).astype(np.float32))
-
-    recorded = Recorded(
-        sha256=np.array([f"{number:064x}" for number in range(COUNT)]),
-        filename=np.array([f"<{number}>.png" for number in range(COUNT)]),
-        size=np.full(COUNT, 100.0),
-        brightness=np.full(COUNT, np.nan),
-        extra=tuple({"camera": "left & right"} for _ in range(COUNT)),
-        candidate=answers(1),
-        baseline=answers(2) if baseline else None,
-        images=COUNT,
-    )
-    counts = {"train": dict.fromkeys(LABELS, 10)}
-    facts = DatasetFacts(source="made", labels=LABELS, counts=counts, quarantined=0)
-    options = EvaluationOptions.from_configuration(DarkroomConfig())
-    return assess(recorded, facts, options, {}, None if baseline else "There is none."), facts
-
-
-def report(folder, **changes):
-    found, facts = evaluation()
-    graph = PreprocessingGraph(PreprocessingSpec(height=8, width=8, channels=1, scaling="symmetric"))
-    training = {
-        "architecture": "small_cnn",
-        "parameters": 1234,
-        "optimizer": "Adam",
-        "epochs_run": 3,
-        "best_epoch": 2,
-        "seconds": 1.5,
-        "weights": None,
-        "tuned": {"training.learning_rate": 0.01},
-        "findings": [{"kind": "plateau", "seen": "It stood still.", "advice": "Stop."}],
-        "ended": None,
-    }
-    values = {
-        "run_id": "2026-01-02T03:04:05+00:00",
-        "pipeline": "pets",
-        "description": "with <more> data",
-        "started": "2026-01-02T03:04:05+00:00",
-        "ended": "2026-01-02T03:05:05+00:00",
-        "outcome": "pushed as 12",
-        "blessed": True,
-        "pushed_version": 12,
-        "nodes": (NodeReport(name="Trainer", state="done", seconds=3.0),),
-        "data": facts.model_dump(mode="json"),
-        "put_aside": {"corrupt": 2},
-        "put_aside_files": ({"file": "x<y>.png", "detail": "cut short"},),
-        "model": {
-            "model_name": "pets",
-            "task": str(Task.MULTICLASS),
-            "labels": list(LABELS),
-            "created": "2026-01-02",
-            "preprocessing": describe(graph),
-            "training": training,
-            "data": {"source": "made", "images": {"train": 30, "eval": 6, "test": COUNT}},
-        },
-        "history": {"loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.5, 1.6], "phase": ["scratch"] * 3},
-        "evaluation": found,
-        "serving_check": ({"name": "loads", "sentence": "It must load: passed.", "passed": True},),
-        "refusal": None,
-        "lite": None,
-        "artifacts": {"ImageExampleGen": {"examples": str(folder)}},
-        "fingerprint": "abc",
-        "code_revision": None,
-        "packages": {"tensorflow": "2.21.0"},
-        "configuration": {"model": {"name": "pets"}},
-    }
-    return RunReport.model_validate(values | changes)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +31,7 @@ def page(tmp_path_factory):
                 key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for key, value in values.items()
             }
             writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
-    return render_page(report(folder))
+    return render_page(made_report(folder))
 
 
 def test_a_browser_shows_all_of_it_without_errors(page, tmp_path_factory, tmp_path):
@@ -146,28 +58,28 @@ def test_it_needs_no_network_and_holds_no_script(page):
 
 
 def test_mistakes_are_shown_as_they_are_and_as_the_network_saw_them(page):
-    found, _ = evaluation()
+    found, _ = made_evaluation()
     assert found.mistakes
     assert page.count('alt="as the network saw it"') == len(found.mistakes)
 
 
 def test_a_run_that_failed_has_a_page_of_what_there_is(tmp_path):
     nothing = dict.fromkeys(("model", "history", "evaluation", "data", "fingerprint", "blessed", "pushed_version"))
-    text = render_page(report(tmp_path, outcome="failed in Transform", artifacts={}, **nothing))
+    text = render_page(made_report(tmp_path, outcome="failed in Transform", artifacts={}, **nothing))
     assert "The run failed in Transform." in text
     assert 'id="measures"' not in text
 
 
 def test_a_card_survives_names_that_look_like_markdown(tmp_path):
-    card = card_of(report(tmp_path))
+    card = card_of(made_report(tmp_path))
     assert "cat, <b>dog</b>, a\\|b" in card
     rows = [line for line in card.splitlines() if line.startswith("| Accuracy")]
     assert len(rows) == 1
     assert rows[0].count("|") == 6
     with pytest.raises(DarkroomError, match="made no model"):
-        card_of(report(tmp_path, model=None))
+        card_of(made_report(tmp_path, model=None))
 
 
 def test_facts_survive_json(tmp_path):
-    found = report(tmp_path)
+    found = made_report(tmp_path)
     assert RunReport.model_validate(json.loads(found.model_dump_json())) == found

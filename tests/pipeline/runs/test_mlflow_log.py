@@ -1,0 +1,26 @@
+"""A run in MLflow's own store, read back by its client."""
+
+import pytest
+
+from pipeline.runs.mlflow_log import log_run
+from tests.pipeline.report.made_report import made_report
+
+mlflow = pytest.importorskip("mlflow", reason="mlflow-skinny is not installed (uv sync)")
+
+
+def test_parameters_measures_curves_and_files_are_there(tmp_path):
+    uri = f"file:{tmp_path}/store"
+    (tmp_path / "page.html").write_text("<p>the page</p>")
+    report = made_report(tmp_path)
+    logged = log_run(report, uri, tmp_path / "page.html")
+    client = mlflow.MlflowClient(uri)
+    run = client.get_run(logged)
+    assert client.get_experiment_by_name("pets").experiment_id == run.info.experiment_id
+    assert run.data.params["model.name"] == "pets"
+    assert run.data.metrics["accuracy"] == pytest.approx(report.evaluation.values["accuracy"])
+    curve = client.get_metric_history(logged, "training/val_loss")
+    assert [(point.step, point.value) for point in curve] == [(1, 2.0), (2, 1.5), (3, 1.6)]
+    assert run.data.tags["darkroom.outcome"] == "pushed as 12"
+    assert {file.path for file in client.list_artifacts(logged)} == {"page.html", "model_card.md"}
+    # Again into the same experiment.
+    assert log_run(report, uri) != logged
