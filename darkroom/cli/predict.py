@@ -303,8 +303,8 @@ def _printable(text: str) -> str:
 
 
 def _print_table(outcomes: Iterable[Outcome]) -> None:
-    """Columns as wide as what they hold; a line for each class."""
-    header = ("image", "label", "confidence", "model", "preprocessing")
+    """Columns as wide as what they hold; a line for each class, or for a regression's value."""
+    header: tuple[str, ...] = ("image", "label", "confidence", "model", "preprocessing")
     rows: list[tuple[str, ...]] = []
     for outcome in outcomes:
         found: Any = outcome.prediction
@@ -312,7 +312,8 @@ def _print_table(outcomes: Iterable[Outcome]) -> None:
             continue
         origin = (f"{found.model}/{found.version}", found.preprocessing_version or "-")
         if found.value is not None:
-            rows.append((str(outcome.path), "-", f"{found.value:.6g}", *origin))
+            header = ("image", "value", "model", "preprocessing")
+            rows.append((str(outcome.path), f"{found.value:.6g}", *origin))
         for rank, scored in enumerate(found.top_k):
             shown = (str(outcome.path), scored.label, f"{scored.confidence:.4f}", *origin)
             rows.append(shown if rank == 0 else ("", *shown[1:3], "", ""))
