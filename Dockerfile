@@ -1,11 +1,12 @@
-# Three images from one file: docker build --target pipeline|model-server|gateway .
+# Three images from one file: docker build --target gateway|model-server|pipeline .
 #
-#   pipeline      runs the TFX pipeline: darkroom run
-#   model-server  serves SavedModels over TF Serving's protocol, where the tensorflow/serving image is not wanted
 #   gateway       what clients talk to; holds no TensorFlow, only its 712 KB of proto modules
+#   model-server  serves SavedModels over TF Serving's protocol, where the tensorflow/serving image is not wanted; also
+#                 the whole of `darkroom serve` with the embedded model server
+#   pipeline      runs the TFX pipeline: darkroom run
 
-# Any Debian or Ubuntu image with Python 3.11 and pip will do.
-ARG BASE_IMAGE=python:3.11-slim-bookworm
+# Any Debian or Ubuntu image with Python 3.11, venv and pip will do; k8s/try_gateway_image.sh makes one locally.
+ARG BASE_IMAGE=python:3.11.13-slim-bookworm
 
 FROM ${BASE_IMAGE} AS base
 ENV PYTHONDONTWRITEBYTECODE=1 \
@@ -14,32 +15,23 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 # A number, so that Kubernetes can see that it is not root.
 RUN useradd --uid 10001 --create-home darkroom
 WORKDIR /home/darkroom
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Darkroom" \
+      org.opencontainers.image.description="A training-and-serving pipeline for image models" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 
 FROM base AS builder
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
-    UV_PYTHON_DOWNLOADS=never
+    UV_PYTHON_DOWNLOADS=never \
+    UV_SYSTEM_CERTS=1
 RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir uv==0.13.9
 WORKDIR /opt/darkroom
 COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY compat compat
-
-# Dependencies first: a change of the code does not fetch them again.
-FROM builder AS pipeline-environment
-RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving --no-install-project
-COPY darkroom darkroom
-COPY pipeline pipeline
-COPY preprocessing preprocessing
-COPY serving serving
-RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving --no-editable
-
-FROM builder AS model-server-environment
-RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra serving --no-install-project
-COPY darkroom darkroom
-COPY pipeline pipeline
-COPY preprocessing preprocessing
-COPY serving serving
-RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra serving --no-editable
 
 # What the gateway needs of TensorFlow's wheel.
 FROM builder AS tensorflow-protos
@@ -50,6 +42,7 @@ RUN /opt/uv/bin/uv export --frozen --no-dev --extra serving --no-emit-project --
 WORKDIR /opt/tensorflow
 RUN mkdir /opt/protos && find tensorflow -name '*_pb2.py' -exec cp --parents -t /opt/protos {} +
 
+# Dependencies first: a change of the code does not fetch them again.
 FROM builder AS gateway-environment
 RUN /opt/uv/bin/uv venv .venv \
     && /opt/uv/bin/uv export --frozen --no-dev --extra serving --extra tracing --prune tensorflow --no-emit-project -o /tmp/gateway.txt \
@@ -61,19 +54,6 @@ COPY preprocessing preprocessing
 COPY serving serving
 RUN /opt/uv/bin/uv pip install --no-cache --no-deps .
 
-FROM base AS pipeline
-COPY --from=pipeline-environment /opt/darkroom/.venv /opt/darkroom/.venv
-USER 10001
-ENTRYPOINT ["darkroom"]
-CMD ["run", "--config", "darkroom.yaml"]
-
-FROM base AS model-server
-COPY --from=model-server-environment /opt/darkroom/.venv /opt/darkroom/.venv
-USER 10001
-EXPOSE 8500 8501
-ENTRYPOINT ["darkroom", "model-server", "--host", "0.0.0.0"]
-CMD ["--model-base-path", "/models"]
-
 FROM base AS gateway
 COPY --from=gateway-environment /opt/darkroom/.venv /opt/darkroom/.venv
 USER 10001
@@ -82,3 +62,37 @@ HEALTHCHECK --interval=10s --timeout=3s \
     CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/livez', timeout=2)"]
 ENTRYPOINT ["darkroom", "serve", "--host", "0.0.0.0"]
 CMD ["--help"]
+
+FROM builder AS model-server-environment
+RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra serving --no-install-project
+COPY darkroom darkroom
+COPY pipeline pipeline
+COPY preprocessing preprocessing
+COPY serving serving
+RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra serving --no-editable
+
+FROM base AS model-server
+COPY --from=model-server-environment /opt/darkroom/.venv /opt/darkroom/.venv
+USER 10001
+EXPOSE 8500 8501
+# It listens before a model is loaded: whether one answers is what the gateway's /readyz says.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
+    CMD ["python3", "-c", "import socket; socket.create_connection(('127.0.0.1', 8500), timeout=2).close()"]
+ENTRYPOINT ["darkroom", "model-server", "--host", "0.0.0.0"]
+CMD ["--model-base-path", "/models"]
+
+FROM builder AS pipeline-environment
+RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving --no-install-project
+COPY darkroom darkroom
+COPY pipeline pipeline
+COPY preprocessing preprocessing
+COPY serving serving
+RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving --no-editable
+
+FROM base AS pipeline
+COPY --from=pipeline-environment /opt/darkroom/.venv /opt/darkroom/.venv
+USER 10001
+# A job that ends: its exit code says how it went.
+HEALTHCHECK NONE
+ENTRYPOINT ["darkroom"]
+CMD ["run", "--config", "darkroom.yaml"]

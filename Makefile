@@ -38,6 +38,7 @@ format: $(STAMP)  ## Put the code into shape
 docs: $(STAMP)  ## Write the generated pages
 	$(RUN) darkroom config reference > docs/configuration.md
 	$(RUN) darkroom config schema > docs/darkroom.schema.json
+	$(RUN) python k8s/overlays/monitoring/render_prometheus_rule.py > k8s/overlays/monitoring/prometheus-rule.yaml
 
 bench: $(STAMP)  ## Measure; prints tables, writes bench/results/*.json
 	@for script in bench/*.py; do echo "== $$script"; $(RUN) python $$script || exit 1; done

@@ -12,6 +12,7 @@ from darkroom.cli.execution import execute, run_nodes
 from darkroom.cli.output import Streams
 from darkroom.cli.report import page_path
 from darkroom.cli.run_display import RunDisplay
+from darkroom.cli.run_report import RunRecord, reported
 from darkroom.configuration import DarkroomConfig, load_configuration
 from darkroom.configuration.load import DEFAULT_FILE
 from darkroom.errors import DarkroomError, NotBlessedError
@@ -34,10 +35,24 @@ def command(config_path: str, overrides: tuple[str, ...], description: str, as_j
     Exit codes: 0 pushed, 3 not blessed or not pushed, 2 bad configuration or data, 1 failure.
     """
     config = load_configuration(config_path, overrides)
-    execute(config, "run", verbose, lambda display, streams: _run(config, description, as_json, display, streams))
+    with reported(config) as record:
+        execute(
+            config,
+            "run",
+            verbose,
+            lambda display, streams: _run(config, description, record, display, streams, as_json=as_json),
+        )
 
 
-def _run(config: DarkroomConfig, description: str, as_json: bool, display: RunDisplay, streams: Streams) -> None:
+def _run(
+    config: DarkroomConfig,
+    description: str,
+    record: RunRecord,
+    display: RunDisplay,
+    streams: Streams,
+    *,
+    as_json: bool,
+) -> None:
     def create() -> Pipeline:
         from pipeline.pipeline import create_pipeline  # noqa: PLC0415
 
@@ -55,7 +70,7 @@ def _run(config: DarkroomConfig, description: str, as_json: bool, display: RunDi
         raise
     from pipeline.summary import summarize  # noqa: PLC0415
 
-    summary = summarize(config, results)
+    summary = record.summary = summarize(config, results)
     display.outcome(summary)
     _tell(config, run_id, display)
     if as_json:

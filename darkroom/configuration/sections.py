@@ -24,6 +24,11 @@ class PipelineSection(Section):
         description="Log each run to MLflow tracking, too: a server's address, or `sqlite:///...`, or a folder as "
         "`file:...`; needs the extra `mlflow`.",
     )
+    pushgateway: Annotated[str, Field(pattern=r"^https?://[^/@\s]+(/\S*)?$")] | None = Field(
+        default=None,
+        description="Prometheus Pushgateway that `darkroom run` tells how it ended, such as `http://pushgateway:9091`; "
+        "null tells nobody.",
+    )
 
 
 class BeamSection(Section):

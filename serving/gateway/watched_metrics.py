@@ -37,6 +37,7 @@ class PredictionLogCollector(Collector):
         )
         for name, text, value in (
             ("bytes", "Disk that the prediction log's shards take.", self._writer.bytes_on_disk),
+            ("limit_bytes", "Disk that they may take; the oldest are deleted first.", self._writer.bytes_allowed),
             ("waiting_bytes", "Requests in memory that wait to be written.", counts.waiting_bytes),
         ):
             yield GaugeMetricFamily(f"darkroom_gateway_prediction_log_{name}", text, value=value)

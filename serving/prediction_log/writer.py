@@ -45,7 +45,12 @@ class WriterCounts:
 
 
 class PredictionLogWriter:
-    """Takes records from the event loop and writes them to a folder's shards."""
+    """Takes records from the event loop and writes them to a folder's shards.
+
+    Attributes:
+        counts: what became of the records so far.
+        bytes_allowed: disk that the shards may take.
+    """
 
     def __init__(self, settings: PredictionLogSettings, folder: Path) -> None:
         """Open the folder and start the thread.
@@ -57,6 +62,7 @@ class PredictionLogWriter:
         self._folder.open()
         self._path = folder
         self._max_bytes = settings.queue_megabytes * _MEBIBYTE
+        self.bytes_allowed = settings.max_megabytes * _MEBIBYTE
         self._queue: queue.SimpleQueue[tuple[int, Callable[[], bytes]] | None] = queue.SimpleQueue()
         self._waiting = 0
         self._lock = threading.Lock()

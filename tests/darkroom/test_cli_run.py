@@ -7,6 +7,7 @@ The runs share one project, in the order in which a user would make them.
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,10 @@ from preprocessing.graph import PreprocessingGraph
 from preprocessing.population import Population
 from preprocessing.saved import LoadedPreprocessing, parse_description
 from tests.darkroom.command import darkroom
+from tests.monitoring.runs import held
 from tests.pipeline.image_sets import write_bad_files, write_digits
+
+pytest_plugins = ("tests.monitoring.programs",)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -63,10 +67,13 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def first(project):
-    """The first run: pushed."""
+def first(project, request):
+    """The first run: pushed. It tells a Pushgateway, where there is one."""
+    tells = ()
+    if shutil.which("prometheus-pushgateway"):
+        tells = ("--set", f"pipeline.pushgateway={request.getfixturevalue('pushgateway')}")
     # A busy machine may take long to start TensorFlow.
-    return project.run(*QUICK, "--set", "serving_check.load_seconds=400")
+    return project.run(*QUICK, *tells, "--set", "serving_check.load_seconds=400")
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +92,16 @@ def test_a_good_model_is_pushed(project, summary):
     assert not [sentence for sentence in summary["serving"] if "failed" in sentence]
     assert summary["refusals"] == []
     assert summary["export"].startswith("The network is served ")
+
+
+def test_a_pushgateway_holds_what_the_run_found(pushgateway, summary):
+    found = held(pushgateway, "digits")
+    assert found["darkroom_run_outcome", "pushed"] == 1
+    assert found["darkroom_run_pushed_version",] == summary["pushed_version"]
+    assert found["darkroom_run_metric", "accuracy"] == summary["metrics"]["accuracy"]
+    assert found["darkroom_run_images", "train"] == summary["images"]["train"]
+    assert found["darkroom_run_quarantined_images",] == len(summary["quarantined"])
+    assert {name[1] for name in found if name[0] == "darkroom_run_component_seconds"} == set(summary["seconds"])
 
 
 def test_the_screen_shows_components_training_and_outcome_and_no_noise(first, summary):

@@ -1,0 +1,85 @@
+"""Telling a Pushgateway how a run ended, whatever happened."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from darkroom.configuration import DarkroomConfig
+from darkroom.errors import ConfigurationError, DataError, NotBlessedError, TrainingPausedError
+
+if TYPE_CHECKING:
+    from pipeline.run_metrics import Outcome, RunFacts
+    from pipeline.summary import RunSummary
+
+_log = logging.getLogger(__name__)
+
+
+class RunRecord:
+    """What a run leaves to be told.
+
+    Attributes:
+        summary: set when the run came to its end.
+    """
+
+    def __init__(self) -> None:
+        self.summary: RunSummary | None = None
+
+
+@contextmanager
+def reported(config: DarkroomConfig) -> Iterator[RunRecord]:
+    """Pushes how its body ended to `pipeline.pushgateway`; does nothing without one.
+
+    A Pushgateway that cannot be had is a warning on stderr: the run's own outcome counts.
+    """
+    record = RunRecord()
+    start = time.monotonic()
+    ended_by: BaseException | None = None
+    try:
+        yield record
+    except BaseException as error:
+        ended_by = error
+        raise
+    finally:
+        if config.pipeline.pushgateway is not None:
+            _push(config.pipeline.pushgateway, config.model.name, record, time.monotonic() - start, ended_by)
+
+
+def _push(url: str, model: str, record: RunRecord, seconds: float, ended_by: BaseException | None) -> None:
+    from pipeline.run_metrics import RunFacts, RunReport, push  # noqa: PLC0415 - only where it is wanted
+
+    facts: RunFacts | None = None
+    if (summary := record.summary) is not None:
+        facts = RunFacts(
+            component_seconds=summary.seconds,
+            images=summary.images,
+            quarantined_images=len(summary.quarantined),
+            epochs=summary.epochs,
+            metrics=summary.metrics,
+            baseline_metrics=summary.baseline_metrics,
+            blessed=summary.blessed,
+            pushed_version=summary.pushed_version,
+        )
+    report = RunReport(model=model, outcome=_outcome(ended_by, facts), seconds=seconds, facts=facts)
+    try:
+        push(url, report)
+    except (OSError, ValueError) as error:
+        _log.warning("The run's metrics were not pushed to %s", url, exc_info=True)
+        click.echo(f"Warning: pipeline.pushgateway: the run's metrics were not pushed to {url}: {error}", err=True)
+
+
+def _outcome(ended_by: BaseException | None, facts: RunFacts | None) -> Outcome:
+    from pipeline.run_metrics import Outcome  # noqa: PLC0415 - the same
+
+    if ended_by is None:
+        return Outcome.PUSHED
+    if isinstance(ended_by, NotBlessedError):
+        return Outcome.NOT_PUSHED if facts is not None and facts.blessed else Outcome.NOT_BLESSED
+    if isinstance(ended_by, ConfigurationError | DataError):
+        return Outcome.BAD_INPUT
+    return Outcome.PAUSED if isinstance(ended_by, TrainingPausedError) else Outcome.FAILED
