@@ -21,8 +21,7 @@ class PipelineSection(Section):
     )
     mlflow_tracking_uri: str | None = Field(
         default=None,
-        description="Log each run to MLflow tracking, too: a server's address, or `sqlite:///...`, or a folder as "
-        "`file:...`; needs the extra `mlflow`.",
+        description="Log each run to MLflow tracking, too: a server's address; needs the extra `mlflow`.",
     )
     pushgateway: Annotated[str, Field(pattern=r"^https?://[^/@\s]+(/\S*)?$")] | None = Field(
         default=None,

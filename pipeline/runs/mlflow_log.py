@@ -23,7 +23,7 @@ def log_run(report: RunReport, tracking_uri: str, page: Path | None = None) -> s
 
     Args:
         report: of the run; one that failed is logged as failed.
-        tracking_uri: MLflow's: a server, or a folder as `file:...` or `sqlite:...`.
+        tracking_uri: MLflow's: a server's address, or whatever its client takes.
         page: the run's HTML page.
 
     Returns:

@@ -8,7 +8,9 @@ from tests.pipeline.report.made_report import made_report
 mlflow = pytest.importorskip("mlflow", reason="mlflow-skinny is not installed (uv sync)")
 
 
-def test_parameters_measures_curves_and_files_are_there(tmp_path):
+def test_parameters_measures_curves_and_files_are_there(tmp_path, monkeypatch):
+    # A folder is the one store that needs no server; MLflow 3 wants to be told that it is meant.
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     uri = f"file:{tmp_path}/store"
     (tmp_path / "page.html").write_text("<p>the page</p>")
     report = made_report(tmp_path)
