@@ -48,7 +48,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFindings:
     """What a run that came to its end found out.
 
     Attributes:
@@ -73,7 +73,7 @@ class RunFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class RunReport:
+class RunMetrics:
     """One run, ended.
 
     Attributes:
@@ -87,11 +87,11 @@ class RunReport:
     model: str
     outcome: Outcome
     seconds: float
-    facts: RunFacts | None = None
+    facts: RunFindings | None = None
     finished: float = field(default_factory=time.time)
 
 
-def push(url: str, report: RunReport) -> None:
+def push(url: str, report: RunMetrics) -> None:
     """Send what a run did.
 
     Args:
@@ -125,7 +125,7 @@ def _values_before(url: str, model: str) -> dict[str, float]:
     }
 
 
-def _registry(report: RunReport, before: Mapping[str, float]) -> CollectorRegistry:
+def _registry(report: RunMetrics, before: Mapping[str, float]) -> CollectorRegistry:
     registry = CollectorRegistry()
 
     def gauge(name: str, text: str, value: float) -> None:

@@ -12,7 +12,7 @@ from darkroom.cli.execution import execute, run_nodes
 from darkroom.cli.output import Streams
 from darkroom.cli.report import page_path
 from darkroom.cli.run_display import RunDisplay
-from darkroom.cli.run_report import RunRecord, reported
+from darkroom.cli.pushgateway import RunRecord, reported
 from darkroom.configuration import DarkroomConfig, load_configuration
 from darkroom.configuration.load import DEFAULT_FILE
 from darkroom.errors import DarkroomError, NotBlessedError

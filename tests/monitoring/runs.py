@@ -9,9 +9,9 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import run_metrics
-from pipeline.run_metrics import Outcome, RunFacts, RunReport
+from pipeline.run_metrics import Outcome, RunFindings, RunMetrics
 
-FACTS = RunFacts(
+FACTS = RunFindings(
     component_seconds={"ImageExampleGen": 2.5, "Trainer": 31.0},
     images={"train": 80, "eval": 20, "test": 20},
     quarantined_images=3,
@@ -23,20 +23,20 @@ FACTS = RunFacts(
 )
 
 
-def pushed(model: str, **options: Any) -> RunReport:
+def pushed(model: str, **options: Any) -> RunMetrics:
     """A run that pushed version 7, or with `facts` another one."""
-    return RunReport(model=model, outcome=Outcome.PUSHED, seconds=40.0, **{"facts": FACTS, **options})
+    return RunMetrics(model=model, outcome=Outcome.PUSHED, seconds=40.0, **{"facts": FACTS, **options})
 
 
-def refused(model: str) -> RunReport:
+def refused(model: str) -> RunMetrics:
     """A run whose model did not pass the gate."""
     facts = dataclasses.replace(FACTS, blessed=False, pushed_version=None)
-    return RunReport(model=model, outcome=Outcome.NOT_BLESSED, seconds=41.0, facts=facts)
+    return RunMetrics(model=model, outcome=Outcome.NOT_BLESSED, seconds=41.0, facts=facts)
 
 
-def failed(model: str) -> RunReport:
+def failed(model: str) -> RunMetrics:
     """A run that came to nothing."""
-    return RunReport(model=model, outcome=Outcome.FAILED, seconds=5.0)
+    return RunMetrics(model=model, outcome=Outcome.FAILED, seconds=5.0)
 
 
 def held(url: str, model: str) -> dict[tuple[str, ...], float]:

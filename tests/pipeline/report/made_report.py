@@ -1,9 +1,11 @@
 """A run's report that no run made."""
 
 import numpy as np
+import tensorflow as tf
 
 from darkroom.configuration import DarkroomConfig
 from darkroom.task import Task
+from pipeline import features
 from pipeline.evaluation.assessment import assess
 from pipeline.evaluation.measures.answers import ClassAnswers
 from pipeline.evaluation.options import EvaluationOptions
@@ -13,6 +15,7 @@ from pipeline.report.run_report import NodeReport, RunReport
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.saved import describe
 from preprocessing.spec import PreprocessingSpec
+from tests.preprocessing.made_images import png_bytes
 
 LABELS = ("cat", "<b>dog</b>", "a|b")
 COUNT = 60
@@ -92,3 +95,16 @@ def made_report(folder, **changes):
         "configuration": {"model": {"name": "pets"}},
     }
     return RunReport.model_validate(values | changes)
+
+
+def write_examples(folder):
+    """The test images that its mistakes are about, as an Examples artifact has them."""
+    (folder / "Split-test").mkdir()
+    image = png_bytes(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    with tf.io.TFRecordWriter(str(folder / "Split-test" / "data.gz"), "GZIP") as writer:
+        for number in range(COUNT):
+            values = {features.ENCODED: image, features.SHA256: f"{number:064x}".encode()}
+            feature = {
+                key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for key, value in values.items()
+            }
+            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())

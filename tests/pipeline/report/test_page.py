@@ -3,34 +3,20 @@
 import json
 import re
 
-import numpy as np
 import pytest
 
 from darkroom.errors import DarkroomError
 from pipeline.report.card import card_of
 from pipeline.report.page import render_page
 from pipeline.report.run_report import RunReport
-from tests.pipeline.report.made_report import COUNT, made_evaluation, made_report
-from tests.preprocessing.made_images import png_bytes
+from tests.pipeline.report.made_report import made_evaluation, made_report, write_examples
 from tests.serving.gateway.browser import CHROMIUM, Browser
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    import tensorflow as tf
-
-    from pipeline import features
-
     folder = tmp_path_factory.mktemp("examples")
-    (folder / "Split-test").mkdir()
-    image = png_bytes(np.arange(64, dtype=np.uint8).reshape(8, 8))
-    with tf.io.TFRecordWriter(str(folder / "Split-test" / "data.gz"), "GZIP") as writer:
-        for number in range(COUNT):
-            values = {features.ENCODED: image, features.SHA256: f"{number:064x}".encode()}
-            feature = {
-                key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for key, value in values.items()
-            }
-            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+    write_examples(folder)
     return render_page(made_report(folder))
 
 

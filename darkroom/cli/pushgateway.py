@@ -14,7 +14,7 @@ from darkroom.configuration import DarkroomConfig
 from darkroom.errors import ConfigurationError, DataError, NotBlessedError, TrainingPausedError
 
 if TYPE_CHECKING:
-    from pipeline.run_metrics import Outcome, RunFacts
+    from pipeline.run_metrics import Outcome, RunFindings
     from pipeline.summary import RunSummary
 
 _log = logging.getLogger(__name__)
@@ -51,11 +51,11 @@ def reported(config: DarkroomConfig) -> Iterator[RunRecord]:
 
 
 def _push(url: str, model: str, record: RunRecord, seconds: float, ended_by: BaseException | None) -> None:
-    from pipeline.run_metrics import RunFacts, RunReport, push  # noqa: PLC0415 - only where it is wanted
+    from pipeline.run_metrics import RunFindings, RunMetrics, push  # noqa: PLC0415 - only where it is wanted
 
-    facts: RunFacts | None = None
+    facts: RunFindings | None = None
     if (summary := record.summary) is not None:
-        facts = RunFacts(
+        facts = RunFindings(
             component_seconds=summary.seconds,
             images=summary.images,
             quarantined_images=len(summary.quarantined),
@@ -65,7 +65,7 @@ def _push(url: str, model: str, record: RunRecord, seconds: float, ended_by: Bas
             blessed=summary.blessed,
             pushed_version=summary.pushed_version,
         )
-    report = RunReport(model=model, outcome=_outcome(ended_by, facts), seconds=seconds, facts=facts)
+    report = RunMetrics(model=model, outcome=_outcome(ended_by, facts), seconds=seconds, facts=facts)
     try:
         push(url, report)
     except (OSError, ValueError) as error:
@@ -73,7 +73,7 @@ def _push(url: str, model: str, record: RunRecord, seconds: float, ended_by: Bas
         click.echo(f"Warning: pipeline.pushgateway: the run's metrics were not pushed to {url}: {error}", err=True)
 
 
-def _outcome(ended_by: BaseException | None, facts: RunFacts | None) -> Outcome:
+def _outcome(ended_by: BaseException | None, facts: RunFindings | None) -> Outcome:
     from pipeline.run_metrics import Outcome  # noqa: PLC0415 - the same
 
     if ended_by is None:
