@@ -10,9 +10,9 @@ import click
 
 from darkroom.cli.execution import execute, run_nodes
 from darkroom.cli.output import Streams
+from darkroom.cli.pushgateway import RunRecord, reported
 from darkroom.cli.report import page_path
 from darkroom.cli.run_display import RunDisplay
-from darkroom.cli.pushgateway import RunRecord, reported
 from darkroom.configuration import DarkroomConfig, load_configuration
 from darkroom.configuration.load import DEFAULT_FILE
 from darkroom.errors import DarkroomError, NotBlessedError
