@@ -115,11 +115,14 @@ class Releases:
             if target != stable.configured:
                 self._metrics.fell_back(_STABLE, "not_loaded")
             try:
-                return await self._ask(_STABLE, target, work, note)
+                answer = await self._ask(_STABLE, target, work, note)
             except ServingError as error:
                 if not is_not_loaded(error):
                     raise
                 missing = error
+            else:
+                stable.answered(target)
+                return answer
         raise ServingError(
             Code.UNAVAILABLE, f"{stable} of model {self._model_name}, which is the stable one, is not loaded"
         ) from missing

@@ -16,15 +16,21 @@ class Stable:
         self._pool = pool
 
     def candidates(self) -> tuple[Target, ...]:
-        """What to ask, the likeliest first: a server may load one and unload the other between two looks at it.
-
-        Once the configured one has been there the one before is never gone back to: that would be a rollback which
-        nobody asked for.
-        """
-        if self._previous is None or self.is_loaded() or not self._pool.may_have(self._previous):
+        """What to ask, the likeliest first: a server may load one and unload the other between two looks at it."""
+        if self._previous is None or not self._pool.may_have(self._previous):
             self._previous = None
             return (self.configured,)
-        return (self._previous, self.configured)
+        # What the pool knows may be a second old, so the one before stays the second choice until `answered`.
+        return (self.configured, self._previous) if self.is_loaded() else (self._previous, self.configured)
+
+    def answered(self, target: Target) -> None:
+        """A version has answered.
+
+        Once the configured one has, the one before is never gone back to: that would be a rollback which nobody asked
+        for.
+        """
+        if target == self.configured:
+            self._previous = None
 
     def target(self) -> Target:
         """What answers now."""

@@ -1,7 +1,6 @@
 """The Pusher's executor on made artifacts."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 from tfx.types import standard_artifacts
@@ -13,6 +12,9 @@ from pipeline.pusher.refusal import REFUSAL_KEY
 from serving.model_repository.local_storage import LocalStorage
 from serving.model_repository.model_config_file import MODEL_CONFIG_FILE
 from serving.model_repository.repository import ModelVersions
+from tests.pipeline.report.made_report import made_evaluation, made_report
+
+EVALUATION, _ = made_evaluation()
 
 
 class Push:
@@ -26,7 +28,12 @@ class Push:
     def __call__(self, *, labels=("cat", "dog"), preprocessing="1-abc", **properties):
         self.number += 1
         folder = self.root / f"run{self.number}"
-        description = {"labels": labels, "preprocessing": {"version": preprocessing}, "created": self.number}
+        made = made_report(self.root).model
+        description = made | {
+            "labels": labels,
+            "preprocessing": made["preprocessing"] | {"version": preprocessing},
+            "created": self.number,
+        }
         self._write(folder / "model/Format-Serving/saved_model.pb", "graph")
         self._write(folder / "model/Format-Serving/assets.extra/darkroom.json", json.dumps(description))
         self._write(folder / "model_run/preprocessing/preprocessing.json", json.dumps({"version": "1-abc"}))
@@ -78,7 +85,7 @@ class Push:
 
 @pytest.fixture
 def push(tmp_path, monkeypatch):
-    monkeypatch.setattr(executor.EvaluationReport, "read", lambda uri: SimpleNamespace(values={"accuracy": 0.75}))
+    monkeypatch.setattr(executor.EvaluationReport, "read", lambda uri: EVALUATION)
     return Push(tmp_path)
 
 
@@ -89,7 +96,9 @@ def refusal(pushed):
 
 def test_a_blessed_model_is_pushed_with_its_evaluation_logged_and_listed(push, tmp_path):
     version = int(push(served_path="/srv/models").get_string_custom_property("pushed_version"))
-    assert push.repository.facts(version).description["evaluation"] == {"accuracy": 0.75}
+    assert push.repository.facts(version).description["evaluation"] == EVALUATION.values
+    card = (tmp_path / "models" / "pets" / str(version) / "assets.extra/model_card.md").read_text()
+    assert card.startswith("# pets\n")
     assert (tmp_path / "models" / "pets" / str(version) / "assets.extra/tf_serving_warmup_requests").read_text() == (
         "requests"
     )

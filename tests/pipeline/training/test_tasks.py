@@ -67,6 +67,16 @@ def regression(targets, tmp_path, **options):
     return train(targets, TARGET_FACTS, tmp_path, data={"data": {"task": "regression"}}, **options)
 
 
+# Whose averages would move in an epoch that is trained on.
+STILL = {"small_cnn": {"filters": [4], "batch_norm": False}}
+
+
+@pytest.fixture(scope="module")
+def learned(targets, tmp_path_factory):
+    """A regression that several tests look at: what was fitted, and its preprocessing."""
+    return regression(targets, tmp_path_factory.mktemp("learned"), training=LEARN, model=STILL)
+
+
 LEARN = {"epochs": 30, "optimizer": {"name": "nadam"}, "schedule": {"name": "constant"}}
 
 
@@ -118,10 +128,8 @@ def test_a_regression_that_learns_nothing_is_told(targets, tmp_path):
     assert result.transfer["metric"] == "val_r2"
 
 
-def test_a_regression_goes_on_from_a_model_of_other_targets_where_it_was(targets, tmp_path):
-    # Whose averages would move in the epoch that is trained.
-    model = {"small_cnn": {"filters": [4], "batch_norm": False}}
-    first, graph = regression(targets, tmp_path, training=LEARN, model=model)
+def test_a_regression_goes_on_from_a_model_of_other_targets_where_it_was(targets, learned, tmp_path):
+    first, graph = learned
     assets = tmp_path / "model" / "assets.extra"
     assets.mkdir(parents=True)
     save_network(first.network.model, str(assets / "network.keras"))
@@ -134,7 +142,7 @@ def test_a_regression_goes_on_from_a_model_of_other_targets_where_it_was(targets
         tmp_path,
         data={"data": {"task": "regression"}},
         training={"recipe": {"name": "warm_start"}, "learning_rate": 1e-12, "epochs": 1},
-        model=model,
+        model=STILL,
         starting=starting,
     )
     levels, _ = decode_all(targets[1].records(), EVAL, graph, targets[1].label)
@@ -142,8 +150,8 @@ def test_a_regression_goes_on_from_a_model_of_other_targets_where_it_was(targets
     assert np.allclose(one, other, rtol=1e-4)
 
 
-def test_a_regression_answers_with_a_value(targets, tmp_path):
-    result, graph = regression(targets, tmp_path, training=LEARN)
+def test_a_regression_answers_with_a_value(learned, tmp_path):
+    result, graph = learned
     servable = ServableRegressor(graph, predictor(result.network.model, result.task), {"task": "regression"})
     servable.save(str(tmp_path / "exported"))
     images = [png_bytes(np.full((8, 8), level, np.uint8)) for level in (60, 120, 180)]
@@ -230,8 +238,8 @@ def test_options_that_mean_nothing_for_the_task_are_refused(task, training, mess
         DarkroomConfig.model_validate({"data": {"task": task}, "training": training})
 
 
-def test_keras_can_load_the_network_of_a_regression(targets, tmp_path):
-    result, _ = regression(targets, tmp_path)
+def test_keras_can_load_the_network_of_a_regression(learned, tmp_path):
+    result, _ = learned
     save_network(result.network.model, str(tmp_path / "network.keras"))
     again = keras.models.load_model(tmp_path / "network.keras", compile=False)
     pixels = np.zeros((2, 8, 8, 1), np.float32)
