@@ -14,7 +14,7 @@ from darkroom.configuration import DarkroomConfig
 from darkroom.errors import ConfigurationError, DataError, NotBlessedError, TrainingPausedError
 
 if TYPE_CHECKING:
-    from pipeline.run_metrics import Outcome, RunFindings
+    from pipeline.runs.run_metrics import Outcome, RunFindings
     from pipeline.summary import RunSummary
 
 _log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def reported(config: DarkroomConfig) -> Iterator[RunRecord]:
 
 
 def _push(url: str, model: str, record: RunRecord, seconds: float, ended_by: BaseException | None) -> None:
-    from pipeline.run_metrics import RunFindings, RunMetrics, push  # noqa: PLC0415 - only where it is wanted
+    from pipeline.runs.run_metrics import RunFindings, RunMetrics, push  # noqa: PLC0415 - only where it is wanted
 
     facts: RunFindings | None = None
     if (summary := record.summary) is not None:
@@ -74,7 +74,7 @@ def _push(url: str, model: str, record: RunRecord, seconds: float, ended_by: Bas
 
 
 def _outcome(ended_by: BaseException | None, facts: RunFindings | None) -> Outcome:
-    from pipeline.run_metrics import Outcome  # noqa: PLC0415 - the same
+    from pipeline.runs.run_metrics import Outcome  # noqa: PLC0415 - the same
 
     if ended_by is None:
         return Outcome.PUSHED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import json
 from typing import Any, ClassVar
 
@@ -46,17 +47,17 @@ class ServableModel(tf.Module):
             input_signature=[tf.TensorSpec((None, *graph.spec.pixel_shape), tf.float32, name="pixels")],
         )
 
+    @abc.abstractmethod
     def answer(self, prediction: tf.Tensor) -> dict[str, tf.Tensor]:
         """What clients get for what the network gives."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def api_answer(self, prediction: tf.Tensor) -> dict[str, tf.Tensor]:
         """What TF Serving's own API for the task wants."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def evaluated(self, prediction: tf.Tensor) -> dict[str, tf.Tensor]:
         """What TFMA gets."""
-        raise NotImplementedError
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serving_default(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -9,7 +9,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import run_metrics
-from pipeline.run_metrics import Outcome, RunFindings, RunMetrics
+from pipeline.runs.run_metrics import Outcome, RunFindings, RunMetrics
 
 FACTS = RunFindings(
     component_seconds={"ImageExampleGen": 2.5, "Trainer": 31.0},

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import yaml
 
-from pipeline.run_metrics import push
+from pipeline.runs.run_metrics import push
 from tests.monitoring.programs import listening
 from tests.monitoring.runs import pushed
 from tests.monitoring.sources import DASHBOARDS, MONITORING, ROOT, RULES

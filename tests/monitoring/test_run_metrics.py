@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from pipeline import run_metrics
-from pipeline.run_metrics import push
+from pipeline.runs import run_metrics
+from pipeline.runs.run_metrics import push
 from tests.darkroom.command import darkroom
 from tests.monitoring.runs import FACTS, failed, held, pushed, refused
 
