@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline import run_metrics
+from pipeline.runs import run_metrics
 from pipeline.runs.run_metrics import Outcome, RunFindings, RunMetrics
 
 FACTS = RunFindings(
