@@ -23,9 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-import tensorflow as tf
+from typing import Self
 
 from darkroom.configuration.distribution_section import DistributionSection
 from darkroom.errors import DarkroomError
@@ -209,19 +207,6 @@ class _Silent:
 def in_own_processes(section: DistributionSection) -> bool:
     """Whether a strategy must be made before TensorFlow first computes, and so not in a pipeline's process."""
     return section.strategy == "multi_worker" or section.virtual_devices is not None
-
-
-def job_for(function: str, argument: dict[str, Any], section: DistributionSection) -> Job:
-    """The job of `workers` processes on this machine, which share its cores where it has no GPUs."""
-    here = section.workers or 1
-    return Job(function=function, argument=argument, threads=threads_for(here), workers_here=here)
-
-
-def threads_for(processes: int) -> int:
-    """Cores for each of so many processes that compute on this machine; 0 where TensorFlow may take them all."""
-    cores = os.cpu_count() or 1
-    on_cpu = not tf.config.list_physical_devices("GPU")
-    return max(cores // processes, 1) if on_cpu and processes > 1 else 0
 
 
 def run_job(job: Job, clusters: Sequence[Cluster]) -> None:

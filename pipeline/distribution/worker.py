@@ -1,15 +1,17 @@
-"""One worker process: `python -m pipeline.distribution.worker JOB`, its place among the others in TF_CONFIG."""
+"""One worker process: `python -m pipeline.distribution.worker JOB`, its place among the others in TF_CONFIG.
+
+TensorFlow takes seconds to import. It is imported where it is first needed, so that the process that started this one
+is watched and told of errors from the beginning.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import threading
-
-import tensorflow as tf
+from pathlib import Path
 
 from darkroom.errors import DarkroomError
-from pipeline.distribution.cluster import cluster_from_environment
 from pipeline.distribution.job import WORKERS_HERE, Job
 from pipeline.distribution.messages import MessageWriter
 from pipeline.progress import reporting_to
@@ -22,19 +24,18 @@ _ORPHANED = 70
 
 def main(job_path: str) -> int:
     """Runs the job; the exit code."""
-    with tf.io.gfile.GFile(job_path) as file:
-        job = Job.model_validate_json(file.read())
+    job = Job.model_validate_json(_read(job_path))
     descriptor = os.environ.pop(MESSAGES, None)
     if descriptor is None:
         # Started by another than Darkroom, such as a Kubernetes job, which looks after its processes itself.
-        _share_machine(job)
+        _take_share(job)
         job.load()(job.argument)
         return 0
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with os.fdopen(int(descriptor), "w", encoding="utf-8") as pipe:
         messages = MessageWriter(pipe)
         try:
-            _share_machine(job)
+            _take_share(job)
             with reporting_to(messages):
                 job.load()(job.argument)
         except DarkroomError as error:
@@ -51,22 +52,21 @@ def _end_with_parent() -> None:
     os._exit(_ORPHANED)
 
 
-def _share_machine(job: Job) -> None:
+def _read(job_path: str) -> str:
+    if "://" not in job_path:
+        return Path(job_path).read_text(encoding="utf-8")
+    from tensorflow.io import gfile  # noqa: PLC0415 - see above
+
+    with gfile.GFile(job_path) as file:
+        return str(file.read())
+
+
+def _take_share(job: Job) -> None:
     os.environ[WORKERS_HERE] = str(job.workers_here)
-    if job.threads:
-        tf.config.threading.set_intra_op_parallelism_threads(job.threads)
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus or job.workers_here == 1:
-        return
-    cluster = cluster_from_environment()
-    if job.place_here is not None:
-        # Processes that know nothing of each other may share a GPU where there are too few.
-        own = gpus[job.place_here :: job.workers_here] or [gpus[job.place_here % len(gpus)]]
-        for gpu in own:
-            tf.config.experimental.set_memory_growth(gpu, enable=True)
-        tf.config.set_visible_devices(own, "GPU")
-    elif cluster is not None:
-        tf.config.set_visible_devices(gpus[cluster.number :: job.workers_here], "GPU")
+    if job.threads or job.workers_here > 1:
+        from pipeline.distribution.machine import take_share  # noqa: PLC0415 - see above
+
+        take_share(job)
 
 
 if __name__ == "__main__":

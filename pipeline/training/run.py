@@ -16,7 +16,8 @@ import tensorflow as tf
 from darkroom.configuration.export_section import ExportSection
 from darkroom.errors import ConfigurationError
 from pipeline.distribution.cluster import clusters_to_start
-from pipeline.distribution.processes import in_own_processes, job_for, run_job
+from pipeline.distribution.machine import job_for
+from pipeline.distribution.processes import in_own_processes, run_job
 from pipeline.distribution.shares import place_of
 from pipeline.distribution.strategy import make_strategy
 from pipeline.export.choice import choose, sample_pixels

@@ -7,7 +7,8 @@ from typing import Any
 from darkroom.configuration.distribution_section import DistributionSection
 from pipeline.distribution.cluster import local_clusters
 from pipeline.distribution.job import Job
-from pipeline.distribution.processes import WorkerProcesses, in_own_processes, threads_for
+from pipeline.distribution.machine import threads_for
+from pipeline.distribution.processes import WorkerProcesses, in_own_processes
 
 
 class TrialRunner:

@@ -1,4 +1,4 @@
-"""What worker processes do in the tests of processes."""
+"""What worker processes do in the tests of processes, without TensorFlow, which takes seconds to import."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from darkroom.configuration.distribution_section import DistributionSection
 from darkroom.errors import DataError
-from pipeline.distribution.shares import place_of
-from pipeline.distribution.strategy import make_strategy
 
 
 def fail(argument: dict[str, Any]) -> None:
@@ -32,11 +29,3 @@ def sleep(argument: dict[str, Any]) -> None:
 def write(argument: dict[str, Any]) -> None:
     """Leaves a file behind."""
     Path(argument["file"]).write_text(argument["text"])
-
-
-def chief_lingers(argument: dict[str, Any]) -> None:
-    """As a chief does that writes a large model, when the other workers have nothing left to do."""
-    strategy = make_strategy(DistributionSection.model_validate(argument["section"]))
-    if place_of(strategy).worker == 0:
-        time.sleep(argument["seconds"])
-        Path(argument["file"]).write_text("written")

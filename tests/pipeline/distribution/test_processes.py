@@ -66,7 +66,7 @@ def test_a_chief_that_writes_for_long_is_not_left_alone(tmp_path):
     """The other workers are done long before, longer than a heartbeat may be missing."""
     section = {"strategy": "multi_worker", "heartbeat_seconds": 5}
     argument = {"section": section, "seconds": 20, "file": str(tmp_path / "model")}
-    run_job(Job(function=f"{JOBS}.chief_lingers", argument=argument), local_clusters(2))
+    run_job(Job(function="tests.pipeline.distribution.tiny.chief_lingers", argument=argument), local_clusters(2))
     assert (tmp_path / "model").read_text() == "written"
 
 
@@ -99,7 +99,7 @@ def test_workers_end_with_a_process_that_was_killed():
     )
     with subprocess.Popen((sys.executable, "-c", program), stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
         pids = [int(word) for word in parent.stdout.readline().split()]
-        time.sleep(8)
+        time.sleep(1)
         os.kill(parent.pid, signal.SIGKILL)
     deadline = time.monotonic() + 20
     while not all(gone(pid) for pid in pids) and time.monotonic() < deadline:
