@@ -38,10 +38,11 @@ def _measure_name(name: str) -> str:
 
 MeasureName = Annotated[str, AfterValidator(_measure_name)]
 
-# Of the images in a slice: their class, their size, their brightness, or a column of the listing.
+# Of the images in a slice: their class, their size, their brightness, where they come from, or a column of the listing.
 CLASS_SLICE = "class"
 SIZE_SLICE = "size"
 BRIGHTNESS_SLICE = "brightness"
+SOURCE_SLICE = "source"
 
 
 class RuleSection(Section):
@@ -57,8 +58,8 @@ class RuleSection(Section):
     )
     slice: str | None = Field(
         default=None,
-        description="Judge each part of the test split by itself: `class`, `size`, `brightness` or a column of the "
-        "listing. Null judges the whole.",
+        description="Judge each part of the test split by itself: `class`, `size`, `brightness`, `source` or a "
+        "column of the listing. Null judges the whole.",
     )
     values: tuple[str, ...] | None = Field(default=None, description="Only these parts of the slice; null: all.")
     min_images: Annotated[int, Field(ge=1)] = Field(

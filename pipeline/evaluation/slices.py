@@ -1,4 +1,4 @@
-"""The test split in parts: by class, size, brightness, or a column of the listing."""
+"""The test split in parts: by class, size, brightness, source, or a column of the listing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.configuration.evaluation_section import BRIGHTNESS_SLICE, CLASS_SLICE, SIZE_SLICE, EvaluationSection
+from darkroom.configuration.evaluation_section import (
+    BRIGHTNESS_SLICE,
+    CLASS_SLICE,
+    SIZE_SLICE,
+    SOURCE_SLICE,
+    EvaluationSection,
+)
 from pipeline.evaluation.measures.answers import ClassAnswers
 from pipeline.evaluation.recorded import Recorded
 
@@ -50,12 +56,48 @@ def parts_of(recorded: Recorded, labels: tuple[str, ...], section: EvaluationSec
             yield from _part(CLASS_SLICE, name, recorded.candidate.labels == label)
     yield from _between(SIZE_SLICE, recorded.size, section.size_edges)
     yield from _between(BRIGHTNESS_SLICE, recorded.brightness, section.brightness_edges)
-    for column in sorted({name for row in recorded.extra for name in row}):
-        values = np.array([row.get(column, "") for row in recorded.extra])
-        distinct = np.unique(values)
-        if len(distinct) <= MAX_VALUES:
-            for value in distinct:
-                yield from _part(column, str(value), values == value)
+    columns = {name for row in recorded.extra for name in row}
+    if SOURCE_SLICE not in columns:
+        sources = _sources(recorded, labels)
+        # One source is the whole split.
+        if len(set(sources)) > 1:
+            yield from _each(SOURCE_SLICE, sources)
+    for column in sorted(columns):
+        yield from _each(column, [row.get(column, "") for row in recorded.extra])
+
+
+def source_of(filename: str, class_name: str = "") -> str:
+    """Where an image comes from, as its name tells: its folder, without that of its class; the file that it lies in
+    with others (`shard.tfrecord:7`); `.` for the folder of all.
+
+    Args:
+        filename: `image/filename`.
+        class_name: of the image; empty for a regression.
+    """
+    container, colon, place = filename.rpartition(":")
+    if colon and place.isdigit():
+        return container
+    folders = filename.split("/")[:-1]
+    if class_name and folders[:1] == [class_name]:
+        folders = folders[1:]
+    return "/".join(folders) or "."
+
+
+def _sources(recorded: Recorded, labels: tuple[str, ...]) -> list[str]:
+    if not isinstance(recorded.candidate, ClassAnswers):
+        return [source_of(str(name)) for name in recorded.filename]
+    return [
+        source_of(str(name), labels[label])
+        for name, label in zip(recorded.filename, recorded.candidate.labels, strict=True)
+    ]
+
+
+def _each(name: str, texts: Sequence[str]) -> Iterator[Part]:
+    values = np.array(texts)
+    distinct = np.unique(values)
+    if len(distinct) <= MAX_VALUES:
+        for value in distinct:
+            yield from _part(name, str(value), values == value)
 
 
 def _between(name: str, numbers: NDArray[np.float64], edges: Sequence[float]) -> Iterator[Part]:
