@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from darkroom.configuration.section import Section
+from serving.backend_tls.settings import BackendTlsSettings
 
 
 class PushSection(Section):
@@ -25,6 +26,9 @@ class PushSection(Section):
         default=(),
         description="gRPC addresses (`HOST:PORT`) of running model servers that `darkroom models` tells at once. A "
         "name of several IP addresses (a headless Service) is as many servers.",
+    )
+    model_servers_tls: BackendTlsSettings | None = Field(
+        default=None, description="TLS of the calls to `model_servers`; null speaks plain text."
     )
     served_path: str | None = Field(
         default=None,

@@ -12,6 +12,8 @@ from typing import Any
 
 import grpc.aio
 
+from serving.backend_tls.credentials import BackendCredentials
+from serving.backend_tls.settings import BackendTlsSettings
 from serving.gateway.admin import AdminCalls
 from serving.gateway.backend import OpenChannel, insecure_channel
 from serving.gateway.configuration_reload import ConfigurationReload, ConfigurationSource
@@ -33,10 +35,8 @@ from serving.gateway.request_log import RequestLog
 from serving.gateway.rest import RestAdapter
 from serving.gateway.scope import RequestScope
 from serving.gateway.security.access import Access
-from serving.gateway.security.backend_credentials import BackendCredentials
 from serving.gateway.security.certificates import Certificates
 from serving.gateway.security.exposure import warn_of_exposure
-from serving.gateway.security.settings import BackendTlsSettings
 from serving.gateway.servables import Servables
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.supervisor import ModelServerSupervisor
@@ -193,7 +193,7 @@ class Gateway:
         """What opens channels to model servers; opens them anew when certificates change."""
         if tls is None:
             return insecure_channel
-        credentials = BackendCredentials(tls)
+        credentials = BackendCredentials(tls, "serving.backend_tls")
 
         def load() -> None:
             credentials.load()

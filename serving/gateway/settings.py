@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.images.limits import ImageLimits
+from serving.backend_tls.settings import BackendTlsSettings
 from serving.gateway.balancing.settings import BalancingSettings
 from serving.gateway.drift.settings import DriftSettings
 from serving.gateway.releases.settings import ReleaseSettings
-from serving.gateway.security.settings import AuthenticationSettings, BackendTlsSettings, TlsSettings
+from serving.gateway.security.settings import AuthenticationSettings, TlsSettings
 from serving.gateway.tracing.settings import TracingSettings
 from serving.prediction_log.settings import PredictionLogSettings
 

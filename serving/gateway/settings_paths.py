@@ -19,8 +19,7 @@ def located(settings: GatewaySettings, base: Path) -> GatewaySettings:
         "log": _located(settings.log, base, "path"),
         "prediction_log": _located(settings.prediction_log, base, "folder"),
         "tls": settings.tls and _located(settings.tls, base, "certificate_file", "key_file", "client_ca_file"),
-        "backend_tls": settings.backend_tls
-        and _located(settings.backend_tls, base, "ca_file", "certificate_file", "key_file"),
+        "backend_tls": settings.backend_tls and settings.backend_tls.located(base),
         "authentication": authentication.model_copy(
             update={"jwt": authentication.jwt and _located(authentication.jwt, base, "jwks_file")}
         ),

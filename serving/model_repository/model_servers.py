@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 
 from darkroom.errors import ConfigurationError, DarkroomError
+from serving.backend_tls.credentials import BackendCredentials
 from serving.model_repository.model_config_file import Config
 from serving.protos import get_model_status_pb2, model_management_pb2, model_service_pb2_grpc
 
@@ -23,26 +24,41 @@ _LOADED = (_State.START, _State.LOADING, _State.AVAILABLE, _State.UNLOADING)
 
 
 class ModelServers:
-    """The servers behind some addresses, each of which is asked by itself. Use as a context manager.
+    """The servers behind some addresses, each of which is asked by itself. Use as a context manager, more than
+    once if need be.
 
     A name that stands for several IP addresses, such as a headless Service of Kubernetes, stands for as many servers.
     """
 
-    def __init__(self, addresses: Iterable[str]) -> None:
+    def __init__(self, addresses: Iterable[str], credentials: BackendCredentials | None = None) -> None:
         """Nothing is asked yet.
+
+        Args:
+            addresses: `HOST:PORT` each.
+            credentials: whom to believe; None speaks plain text.
+        """
+        self._named = tuple(addresses)
+        self._credentials = credentials
+        # Of each IP address the host that it was found by, whose name is in the server's certificate.
+        self._hosts: dict[str, str] = {}
+        self._stack = ExitStack()
+        self._stubs: dict[str, Any] = {}
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The servers that were found, by IP address."""
+        return tuple(self._hosts)
+
+    def __enter__(self) -> ModelServers:
+        """Looks for the servers.
 
         Raises:
             ConfigurationError: an address is not HOST:PORT.
             DarkroomError: a host is not known.
         """
-        found = [resolved for address in addresses for resolved in _resolve(address)]
-        self.addresses = tuple(dict.fromkeys(found))
-        self._stack = ExitStack()
-        self._stubs: dict[str, Any] = {}
-
-    def __enter__(self) -> ModelServers:
+        self._hosts = {found: host for named in self._named for found, host in _resolve(named)}
         for address in self.addresses:
-            channel = self._stack.enter_context(grpc.insecure_channel(address))
+            channel = self._stack.enter_context(self._channel(address))
             self._stubs[address] = model_service_pb2_grpc.ModelServiceStub(channel)
         return self
 
@@ -101,6 +117,11 @@ class ModelServers:
                 raise DarkroomError(f"After {seconds:.0f} s the model server at {'; '.join(missing)}")
             time.sleep(_POLL_SECONDS)
 
+    def _channel(self, address: str) -> grpc.Channel:
+        if self._credentials is None:
+            return grpc.insecure_channel(address)
+        return self._credentials.blocking_channel(address, self._hosts[address])
+
     def _states(self, model: str) -> list[dict[int, tuple[int, str]]]:
         """For each server: version to state and what went wrong."""
         request = get_model_status_pb2.GetModelStatusRequest()
@@ -137,7 +158,8 @@ class ModelServers:
         return None if refusal is None else f"The model server at {address} refused: {refusal}"
 
 
-def _resolve(address: str) -> list[str]:
+def _resolve(address: str) -> list[tuple[str, str]]:
+    """The IP addresses with their port, and for each the host that has it."""
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdecimal():
         raise ConfigurationError(f"{address!r} is not the address of a model server; it must read HOST:PORT")
@@ -149,4 +171,4 @@ def _resolve(address: str) -> list[str]:
     # A host that has both kinds of addresses is one server: the first kind is enough.
     family = socket.AF_INET if any(info[0] == socket.AF_INET for info in infos) else socket.AF_INET6
     hosts = dict.fromkeys(str(info[4][0]) for info in infos if info[0] == family)
-    return [f"[{found}]:{port}" if ":" in found else f"{found}:{port}" for found in hosts]
+    return [(f"[{found}]:{port}" if ":" in found else f"{found}:{port}", host) for found in hosts]

@@ -29,36 +29,6 @@ class TlsSettings(BaseModel):
     )
 
 
-class BackendTlsSettings(BaseModel):
-    """TLS of the calls to the model servers in `backends`. Files are PEM, and are read again when they change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    ca_file: str | None = Field(
-        default=None,
-        min_length=1,
-        description="Authorities, PEM, one of which must have signed a model server's certificate; without it, the "
-        "public ones that gRPC brings.",
-    )
-    certificate_file: str | None = Field(
-        default=None, min_length=1, description="The gateway's own certificate, PEM, for model servers that want one."
-    )
-    key_file: str | None = Field(
-        default=None, min_length=1, description="The certificate's private key, PEM, without a password."
-    )
-    server_name: str | None = Field(
-        default=None,
-        min_length=1,
-        description="Name that a model server's certificate must bear; without it, the host in its address.",
-    )
-
-    @model_validator(mode="after")
-    def _certificate_with_key(self) -> Self:
-        if (self.certificate_file is None) != (self.key_file is None):
-            raise ValueError("certificate_file and key_file go together")
-        return self
-
-
 class RateLimitSettings(BaseModel):
     """How much one key may ask for; a token bucket each for requests and for images."""
 

@@ -7,10 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from darkroom.errors import ConfigurationError, DarkroomError, DataError
+from serving.backend_tls.credentials import BackendCredentials
+from serving.backend_tls.settings import BackendTlsSettings
 from serving.model_repository.model_config_file import MODEL_CONFIG_FILE, labels_of, read_config
+from serving.model_repository.model_servers import ModelServers
 from serving.model_repository.repository import ModelVersions
 from serving.model_server.model_config import read_model_config
 from serving.model_server.settings import ModelSettings, VersionPolicy
+from serving.model_server.tls import TlsSettings
+from tests.serving.certificates import Authority
 from tests.serving.model_server.running import RunningServer, wait_until
 from tests.serving.model_server.test_versions import EchoRuntime
 
@@ -171,7 +176,7 @@ def test_a_running_server_follows_the_file_without_a_failed_request(folder, serv
 
 def test_a_running_server_that_is_told_has_followed_when_the_command_returns(folder, served):
     address = f"127.0.0.1:{served.ports.grpc_port}"
-    versions = ModelVersions(folder, "pets", server_addresses=[address])
+    versions = ModelVersions(folder, "pets", servers=ModelServers([address]))
     with Asked(served) as asked:
         assert versions.promote(2).told == (address,)
         assert served.http.post("/v1/models/pets/labels/stable:predict", json={"instances": [0.0]}).json() == {
@@ -185,7 +190,7 @@ def test_a_running_server_that_is_told_has_followed_when_the_command_returns(fol
 
 def test_a_version_that_a_server_cannot_load_leaves_the_labels_as_they_were(folder, served, tmp_path):
     (tmp_path / "models" / "pets" / "2" / "broken").touch()
-    versions = ModelVersions(folder, "pets", server_addresses=[f"127.0.0.1:{served.ports.grpc_port}"])
+    versions = ModelVersions(folder, "pets", servers=ModelServers([f"127.0.0.1:{served.ports.grpc_port}"]))
     with pytest.raises(DarkroomError, match="version 2 is broken"):
         versions.promote(2)
     assert versions.labels() == {"stable": 1}
@@ -201,19 +206,45 @@ def test_a_version_that_a_server_has_loaded_is_not_pruned(folder, add, tmp_path)
     settings = ModelSettings("pets", tmp_path / "models" / "pets", policy)
     with RunningServer(settings, runtime=EchoRuntime()) as server:
         server.wait_available("pets", 2)
-        told = ModelVersions(folder, "pets", server_addresses=[f"127.0.0.1:{server.ports.grpc_port}"])
+        told = ModelVersions(folder, "pets", servers=ModelServers([f"127.0.0.1:{server.ports.grpc_port}"]))
         assert told.prune(1) == [1, 3]
 
 
 def test_a_server_that_is_gone_is_named(folder, add):
     add(folder, 1)
-    versions = ModelVersions(folder, "pets", server_addresses=["127.0.0.1:1"])
+    versions = ModelVersions(folder, "pets", servers=ModelServers(["127.0.0.1:1"]))
     with pytest.raises(DarkroomError, match=r"127\.0\.0\.1:1 can't be asked: UNAVAILABLE"):
         versions.promote(1)
     assert versions.labels() == {}
 
 
+def test_servers_are_asked_by_tls_and_shown_a_certificate(folder, add, tmp_path):
+    authority, clients = Authority(), Authority()
+    shown, own = authority.issue(), clients.issue("operator")
+    for name, text in {"ca.pem": authority.cert, "own.pem": own.cert, "own.key": own.key}.items():
+        (tmp_path / name).write_text(text)
+    trusting = BackendTlsSettings(ca_file="ca.pem")
+    known = trusting.model_copy(update={"certificate_file": "own.pem", "key_file": "own.key"})
+    for version in (1, 2):
+        add(folder, version)
+    settings = ModelSettings("pets", tmp_path / "models" / "pets")
+    tls = TlsSettings(shown.key, shown.cert, clients.cert, client_verify=True)
+    with RunningServer(settings, runtime=EchoRuntime(), tls=tls) as server:
+
+        def told(credentials):
+            servers = ModelServers([f"localhost:{server.ports.grpc_port}"], credentials)
+            return ModelVersions(folder, "pets", servers=servers, load_seconds=10)
+
+        for credentials in (None, BackendCredentials(trusting.located(tmp_path), "a")):
+            with pytest.raises(DarkroomError, match="can't be asked"):
+                told(credentials).promote(1)
+        assert told(BackendCredentials(known.located(tmp_path), "b")).promote(1).labels == {"stable": 1}
+        other = known.model_copy(update={"server_name": "models.example.org"}).located(tmp_path)
+        with pytest.raises(DarkroomError, match="can't be asked"):
+            told(BackendCredentials(other, "c")).promote(2)
+
+
 def test_an_address_without_a_port_is_refused(folder, add):
     add(folder, 1)
     with pytest.raises(ConfigurationError, match="HOST:PORT"):
-        ModelVersions(folder, "pets", server_addresses=["serving"]).promote(1)
+        ModelVersions(folder, "pets", servers=ModelServers(["serving"])).promote(1)

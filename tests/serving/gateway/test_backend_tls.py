@@ -4,8 +4,8 @@ import grpc
 import pytest
 
 from darkroom.errors import ConfigurationError
-from serving.gateway.security.backend_credentials import BackendCredentials
-from serving.gateway.security.settings import BackendTlsSettings
+from serving.backend_tls.credentials import BackendCredentials
+from serving.backend_tls.settings import BackendTlsSettings
 from tests.serving.certificates import Authority
 from tests.serving.gateway.fake_backend import FakeBackend
 from tests.serving.gateway.pictures import RED
@@ -112,13 +112,13 @@ def test_a_new_authority_is_followed_without_a_restart(tmp_path):
 def test_a_broken_file_is_an_error_that_names_it(tmp_path):
     (tmp_path / "ca.pem").write_text("not a certificate")
     with pytest.raises(ConfigurationError, match=r"ca\.pem has no certificates in PEM"):
-        BackendCredentials(BackendTlsSettings(ca_file=str(tmp_path / "ca.pem")))
+        BackendCredentials(BackendTlsSettings(ca_file=str(tmp_path / "ca.pem")), "serving.backend_tls")
     mixed = write(tmp_path, "one", Authority().issue()) | {"key_file": str(tmp_path / "other.key")}
     write(tmp_path, "other", Authority().issue())
     with pytest.raises(ConfigurationError, match=r"one\.pem and .*other\.key"):
-        BackendCredentials(BackendTlsSettings(**mixed))
+        BackendCredentials(BackendTlsSettings(**mixed), "serving.backend_tls")
     with pytest.raises(ConfigurationError, match=r"missing\.pem"):
-        BackendCredentials(BackendTlsSettings(ca_file=str(tmp_path / "missing.pem")))
+        BackendCredentials(BackendTlsSettings(ca_file=str(tmp_path / "missing.pem")), "serving.backend_tls")
 
 
 def test_a_certificate_without_its_key_is_refused():

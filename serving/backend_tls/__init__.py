@@ -1,0 +1,1 @@
+"""TLS and mTLS of the calls to model servers."""
