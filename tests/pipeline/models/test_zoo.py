@@ -28,7 +28,9 @@ def check(name):
     known = architecture(name)
     side = max(known.smallest_input, 32)
     keras.backend.clear_session()
-    base = build_base(ModelSection(architecture=name), (side, side, 3))
+    # Without values: drawing hundreds of millions of weights takes most of the time, and nothing here looks at them.
+    with keras.StatelessScope(initialize_variables=False):
+        base = build_base(ModelSection(architecture=name), (side, side, 3))
     assert base.count_params() == known.parameters
     groups = convolutional_groups(base, known)
     assert [layer for group in groups for layer in group.layers] == base.layers
