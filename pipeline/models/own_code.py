@@ -74,7 +74,15 @@ def find_own_code(config: DarkroomConfig) -> OwnCode | None:
     module = _import(name, config.base)
     hooks = tuple(hook for hook in HOOKS if callable(getattr(module, hook, None)))
     if not hooks:
-        raise ConfigurationError(f"model.module {name} defines none of {', '.join(HOOKS)}.{_near_misses(module)}")
+        hints = "".join(f" Is {found} meant to be {meant}?" for found, meant in _near_misses(module, cutoff=0.6))
+        raise ConfigurationError(f"model.module {name} defines none of {', '.join(HOOKS)}.{hints}")
+    misses = [(found, meant) for found, meant in _near_misses(module, cutoff=0.85) if meant not in hooks]
+    if misses:
+        found, meant = misses[0]
+        raise ConfigurationError(
+            f"model.module {name} defines {found}, which is never called. Is it meant to be {meant}? A function of the "
+            f"module's own with such a name should begin with an underscore."
+        )
     for hook in hooks:
         _check_arguments(name, hook, getattr(module, hook))
     return OwnCode(module=name, folder=str(config.base), hooks=hooks, sha256=_source_digest(module))
@@ -129,11 +137,15 @@ def _check_arguments(module: str, hook: str, function: Callable[..., Any]) -> No
         ) from error
 
 
-def _near_misses(module: ModuleType) -> str:
-    """A hint at functions whose names are nearly right."""
-    public = [name for name, value in vars(module).items() if inspect.isfunction(value) and not name.startswith("_")]
-    pairs = [(name, near[0]) for name in public if (near := difflib.get_close_matches(name, HOOKS, n=1))]
-    return "".join(f" Is {name} meant to be {near}?" for name, near in pairs)
+def _near_misses(module: ModuleType, cutoff: float) -> list[tuple[str, str]]:
+    """The module's own functions whose names are nearly right, with the right name."""
+    own = [name for name, value in vars(module).items() if inspect.isfunction(value) and _is_own(value, module)]
+    public = [name for name in own if not name.startswith("_") and name not in HOOKS]
+    return [(name, near[0]) for name in public if (near := difflib.get_close_matches(name, HOOKS, n=1, cutoff=cutoff))]
+
+
+def _is_own(function: Callable[..., Any], module: ModuleType) -> bool:
+    return function.__module__ == module.__name__
 
 
 def _source_digest(module: ModuleType) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -44,8 +45,15 @@ def differences(first: RunReport, second: RunReport) -> list[Difference]:
 
 def _between(area: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Difference]:
     for name in dict.fromkeys((*one, *other)):
-        if one.get(name) != other.get(name):
+        if not _is_same(one.get(name), other.get(name)):
             yield Difference(area=area, name=name, first=one.get(name), second=other.get(name))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        # Sums in another order are no change.
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(one == other)
 
 
 def _data(report: RunReport) -> dict[str, Any]:

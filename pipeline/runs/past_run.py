@@ -41,7 +41,8 @@ class PastRun:
         if self.pushed_version is not None:
             return f"pushed as {self.pushed_version}"
         if any(node.state is RecordedState.RUNNING for node in self.nodes.values()):
-            return "running"
+            process = self.facts.process if self.facts is not None else None
+            return "interrupted" if process is not None and process.is_gone else "running"
         if self.blessed is None:
             return "ended early"
         return "blessed, not pushed" if self.blessed else "not blessed"

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from darkroom.configuration import DarkroomConfig
+from pipeline.runs.run_process import RunProcess
 
 # The custom property of the run's context.
 PROPERTY = "darkroom_run"
@@ -41,6 +42,7 @@ class RunFacts(BaseModel):
         code_revision: the git commit of the configuration's folder, with `+changes` where files differ from it; None
             where it is not under version control.
         packages: versions by name.
+        process: that carries it out; None where each component has its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -50,10 +52,11 @@ class RunFacts(BaseModel):
     folder: str
     code_revision: str | None
     packages: dict[str, str]
+    process: RunProcess | None = None
 
 
 def facts_of(config: DarkroomConfig, description: str = "") -> RunFacts:
-    """The facts of a run that starts now."""
+    """The facts of a run that starts now, in this process."""
     versions = {name: metadata.version(name) for name in _PACKAGES if _is_installed(name)}
     return RunFacts(
         description=description,
@@ -61,6 +64,7 @@ def facts_of(config: DarkroomConfig, description: str = "") -> RunFacts:
         folder=str(config.base),
         code_revision=_revision(config.base),
         packages={"python": platform.python_version(), **versions},
+        process=RunProcess.current(),
     )
 
 

@@ -43,6 +43,15 @@ def test_a_module_in_a_package(configured, tmp_path):
     assert find_own_code(config).sha256 != before.sha256
 
 
+def test_functions_that_serve_the_others_may_have_any_other_name(configured):
+    source = (
+        "from pipeline.models.network import build_network as build_models\n"
+        "def _callback():\n    pass\n\ndef build_modle_parts():\n    pass\n\ndef transform(x):\n    pass\n\n"
+        "def scores():\n    pass\n\ndef score(y_true, y_pred):\n    pass\n"
+    )
+    assert find_own_code(configured(source)).hooks == ("score",)
+
+
 def test_two_folders_may_have_a_module_of_one_name(tmp_path):
     for folder, value in (("one", 1), ("two", 2)):
         (tmp_path / folder).mkdir()
@@ -60,6 +69,10 @@ def test_two_folders_may_have_a_module_of_one_name(tmp_path):
     ("source", "message"),
     [
         ("x = 1\n", r"defines none of build_model, compile_model"),
+        (
+            "def augment(image, label, seed):\n    pass\n\ndef callback(metric, greater_is_better):\n    pass\n",
+            r"defines callback, which is never called\. Is it meant to be callbacks\?",
+        ),
         ("def buildmodel(shapes, n):\n    pass\n", r"Is buildmodel meant to be build_model\?"),
         ("def build_model(n_classes):\n    pass\n", r"must take \(input_shapes, n_classes\), but is build_model\(n_cl"),
         ("import no_such_package\n", "imports no_such_package, which is not installed"),
