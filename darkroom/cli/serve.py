@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,11 @@ class _Plan:
     default=None,
     help="File for the embedded model server's messages; standard error without it.",
 )
+@click.option(
+    "--wait-for-model",
+    is_flag=True,
+    help="Start without a pushed model, and be ready when the first one is there. The model must be named.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
 def command(
     *,
@@ -78,6 +84,7 @@ def command(
     grpc_port: int | None,
     backends: tuple[str, ...],
     model_server_log: Path | None,
+    wait_for_model: bool,
     verbose: bool,
 ) -> None:
     """Serve the newest pushed model over REST and gRPC.
@@ -111,7 +118,8 @@ def command(
     }
     repository = repository or model_base_path
     config = config if config is not None else _default_config(repository, overrides)
-    plan = _plan(config, repository, overrides)
+    make_plan = partial(_plan, config, repository, overrides, wait_for_model=wait_for_model)
+    plan = make_plan()
     if plan.settings.log.format == "json":
         _log_json()
 
@@ -136,7 +144,7 @@ def command(
             model_server_command=model_server,
             model_server_log=model_server_log,
             models=models,
-            configuration=_source(config, plan, lambda: _plan(config, repository, overrides).settings),
+            configuration=_source(config, plan, lambda: make_plan().settings),
         )
 
     announcer = _Announcer(plan)
@@ -245,7 +253,7 @@ def _default_config(repository: Path | None, overrides: dict[str, Any]) -> Path 
     return _DEFAULT_CONFIG if usable else None
 
 
-def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any]) -> _Plan:
+def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any], *, wait_for_model: bool) -> _Plan:
     """Put configuration and options together, and find the model.
 
     Raises:
@@ -292,7 +300,11 @@ def _plan(config: Path | None, repository: Path | None, overrides: dict[str, Any
         )
     from serving.gateway.releases.labelled import labelled_releases  # noqa: PLC0415
 
-    model_name = _find_model(repository, model_name or configured_name)
+    model_name = model_name or configured_name
+    if model_name is None and wait_for_model:
+        raise ConfigurationError("--wait-for-model needs --model-name: the model that is to come")
+    if model_name is None or not wait_for_model:
+        model_name = _find_model(repository, model_name)
     releases = labelled_releases(settings.releases, _labels(repository, model_name))
     return _Plan(settings.model_copy(update={"releases": releases}), repository, model_name)
 

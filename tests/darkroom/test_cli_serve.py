@@ -1,6 +1,7 @@
 """`darkroom serve`: what it says, what it reads, and how it fails."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -66,6 +67,26 @@ def test_several_models_need_a_name(tmp_path):
 
     assert done.returncode == 2
     assert "birds, pets" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_gateway_that_waits_is_ready_with_the_first_push(repository, tmp_path):
+    models = tmp_path / "models"
+    models.mkdir()
+    arguments = [str(models), "--model-name", "pets", "--wait-for-model"]
+    with ServeProcess(arguments, stderr_path=tmp_path / "stderr") as process:
+        assert process.predict(RED).status_code == 503
+        shutil.copytree(repository / "pets", tmp_path / "staged")
+        (tmp_path / "staged").rename(models / "pets")
+        process.wait_until_ready()
+        assert process.predict(RED).json()["predictions"][0]["label"] == "cat"
+
+
+def test_waiting_needs_the_name_of_what_is_waited_for(tmp_path):
+    done = serve(tmp_path, "--wait-for-model")
+
+    assert done.returncode == 2
+    assert "--model-name" in done.stderr
 
 
 def test_nothing_to_serve_says_how_to_name_it(tmp_path):
