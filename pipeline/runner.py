@@ -19,6 +19,8 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
+from darkroom.errors import TrainingPausedError
+
 
 class NodeState(StrEnum):
     """How a node of the pipeline ended."""
@@ -26,6 +28,8 @@ class NodeState(StrEnum):
     DONE = "done"
     CACHED = "cached"
     FAILED = "failed"
+    # Its session's time was up; the next run goes on with it.
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def run_pipeline(
     Args:
         pipeline: with a metadata connection.
         on_start: called with a node's id before it runs.
-        on_end: called with its result, also when it failed.
+        on_end: called with its result, also when it failed or paused.
         run_id: of the run in ML Metadata; this moment when not given.
 
     Returns:
@@ -92,7 +96,8 @@ def run_pipeline(
         try:
             results[node_id] = launch_node(ir, node.pipeline_node)
         except Exception as error:
-            on_end(NodeResult(node_id, NodeState.FAILED, time.monotonic() - start))
+            state = NodeState.PAUSED if isinstance(error, TrainingPausedError) else NodeState.FAILED
+            on_end(NodeResult(node_id, state, time.monotonic() - start))
             raise NodeFailedError(node_id) from error
         on_end(results[node_id])
     return results

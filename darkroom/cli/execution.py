@@ -69,7 +69,7 @@ def run_nodes(
         # Seconds of noisy imports: inside the capture, and only once the configuration is known to be good.
         from pipeline.metadata_connection import metadata_connection  # noqa: PLC0415
         from pipeline.progress import reporting_to  # noqa: PLC0415
-        from pipeline.runner import NodeFailedError, run_pipeline  # noqa: PLC0415
+        from pipeline.runner import NodeFailedError, NodeState, run_pipeline  # noqa: PLC0415
         from pipeline.runs.history import describe_run  # noqa: PLC0415
         from pipeline.runs.run_facts import facts_of  # noqa: PLC0415
 
@@ -84,6 +84,8 @@ def run_nodes(
             # The first node's launch has made the run's context.
             describe_run(metadata_connection(config), run_id, facts)
             is_described = True
+        if result.state is NodeState.PAUSED:
+            describe_run(metadata_connection(config), run_id, facts.model_copy(update={"paused": True}))
         display.node_ended(result)
 
     start = time.monotonic()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.runner import NodeResult
     from pipeline.summary import QuarantinedFile, RunSummary
 
-_MARKS = {"done": "[green]✓[/]", "cached": "[cyan]↺[/]", "failed": "[red]✗[/]"}
+_MARKS = {"done": "[green]✓[/]", "cached": "[cyan]↺[/]", "failed": "[red]✗[/]", "paused": "[yellow]‖[/]"}
 
 _UNWRAPPED_WIDTH = 1000
 

@@ -30,13 +30,15 @@ class PastRun:
 
     @property
     def failed_node(self) -> str | None:
-        """The node that failed, if one did."""
+        """The node that failed or paused, if one did."""
         return next((name for name, node in self.nodes.items() if node.state is RecordedState.FAILED), None)
 
     @property
     def outcome(self) -> str:
         """In a few words."""
         if self.failed_node is not None:
+            if self.facts is not None and self.facts.paused:
+                return f"paused in {self.failed_node}"
             return f"failed in {self.failed_node}"
         if self.pushed_version is not None:
             return f"pushed as {self.pushed_version}"

@@ -42,6 +42,7 @@ class RunFacts(BaseModel):
         code_revision: the git commit of the configuration's folder, with `+changes` where files differ from it; None
             where it is not under version control.
         packages: versions by name.
+        paused: whether its session's time was up before it ended.
         process: that carries it out; None where each component has its own.
     """
 
@@ -52,6 +53,7 @@ class RunFacts(BaseModel):
     folder: str
     code_revision: str | None
     packages: dict[str, str]
+    paused: bool = False
     process: RunProcess | None = None
 
 

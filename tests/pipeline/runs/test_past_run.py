@@ -15,10 +15,14 @@ from pipeline.runs.run_process import RunProcess
 NOW = datetime.now(UTC)
 
 
-def under_way(process):
-    node = NodeRecord(id=1, state=RecordedState.RUNNING, started=NOW, seconds=0.0, properties={}, inputs={}, outputs={})
-    facts = RunFacts(configuration={}, folder=".", code_revision=None, packages={}, process=process)
+def past_run(state, **facts):
+    node = NodeRecord(id=1, state=state, started=NOW, seconds=0.0, properties={}, inputs={}, outputs={})
+    facts = RunFacts(configuration={}, folder=".", code_revision=None, packages={}, **facts)
     return PastRun(run_id="now", pipeline="digits", started=NOW, ended=NOW, nodes={"Trainer": node}, facts=facts)
+
+
+def under_way(process):
+    return past_run(RecordedState.RUNNING, process=process)
 
 
 @pytest.fixture
@@ -49,3 +53,8 @@ def test_another_process_with_the_same_number_is_not_the_runs():
 @pytest.mark.parametrize("process", [None, RunProcess(host="another machine", pid=1, started=0.0)])
 def test_of_processes_elsewhere_nothing_is_known(process):
     assert under_way(process).outcome == "running"
+
+
+def test_a_session_whose_time_was_up_is_no_failure():
+    assert past_run(RecordedState.FAILED, paused=True).outcome == "paused in Trainer"
+    assert past_run(RecordedState.FAILED).outcome == "failed in Trainer"
