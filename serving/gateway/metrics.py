@@ -19,6 +19,7 @@ from serving.gateway.balancing.metrics import BalancingMetrics
 from serving.gateway.drift.monitor import VersionDrift
 from serving.gateway.record import RequestRecord
 from serving.gateway.releases.metrics import ReleaseMetrics
+from serving.gateway.resolved_metric import Resolved
 from serving.gateway.watched_metrics import DriftCollector, PredictionLogCollector
 from serving.prediction_log.writer import PredictionLogWriter
 
@@ -52,47 +53,55 @@ class GatewayMetrics:
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self._requests = self._counter(
-            "requests", "Requests answered; code is gRPC's, OK for success.", *_REQUEST_LABELS
+        self._requests = Resolved(
+            self._counter("requests", "Requests answered; code is gRPC's, OK for success.", *_REQUEST_LABELS)
         )
         self._errors = self._counter(
             "request_errors", "Requests answered with an error.", "model", "protocol", "code", "http_status"
         )
-        self._seconds = Histogram(
-            "darkroom_gateway_request_seconds",
-            "Time from a request's arrival to its answer.",
-            _REQUEST_LABELS,
-            buckets=_LATENCY_SECONDS,
-            registry=self.registry,
+        self._seconds = Resolved(
+            Histogram(
+                "darkroom_gateway_request_seconds",
+                "Time from a request's arrival to its answer.",
+                _REQUEST_LABELS,
+                buckets=_LATENCY_SECONDS,
+                registry=self.registry,
+            )
         )
-        self._backend_seconds = Histogram(
-            "darkroom_gateway_backend_seconds",
-            "Time of calls to model servers.",
-            ("backend", "method", "code"),
-            buckets=_LATENCY_SECONDS,
-            registry=self.registry,
+        self._backend_seconds = Resolved(
+            Histogram(
+                "darkroom_gateway_backend_seconds",
+                "Time of calls to model servers.",
+                ("backend", "method", "code"),
+                buckets=_LATENCY_SECONDS,
+                registry=self.registry,
+            )
         )
-        self._in_flight = self._gauge(
-            "in_flight_requests", "Requests that have arrived and are not answered yet.", "protocol"
+        self._in_flight = Resolved(
+            self._gauge("in_flight_requests", "Requests that have arrived and are not answered yet.", "protocol")
         )
         self._shed = self._counter(
             "shed_requests", "Requests turned away because of load, by the limit they met.", "protocol", "reason"
         )
         self._refused = self._counter("refused_images", "Images refused, by the rule they broke.", "reason")
-        self._images = self._counter("images", "Images that passed inspection.", "format")
-        self._image_bytes = Histogram(
-            "darkroom_gateway_image_bytes",
-            "Encoded size of images that passed inspection.",
-            ("format",),
-            buckets=_IMAGE_BYTES,
-            registry=self.registry,
+        self._images = Resolved(self._counter("images", "Images that passed inspection.", "format"))
+        self._image_bytes = Resolved(
+            Histogram(
+                "darkroom_gateway_image_bytes",
+                "Encoded size of images that passed inspection.",
+                ("format",),
+                buckets=_IMAGE_BYTES,
+                registry=self.registry,
+            )
         )
-        self._image_pixels = Histogram(
-            "darkroom_gateway_image_pixels",
-            "Width times height of images that passed inspection.",
-            ("format",),
-            buckets=_IMAGE_PIXELS,
-            registry=self.registry,
+        self._image_pixels = Resolved(
+            Histogram(
+                "darkroom_gateway_image_pixels",
+                "Width times height of images that passed inspection.",
+                ("format",),
+                buckets=_IMAGE_PIXELS,
+                registry=self.registry,
+            )
         )
         self._brightness = Histogram(
             "darkroom_gateway_image_brightness",
@@ -103,15 +112,19 @@ class GatewayMetrics:
         self._observer_failures = self._counter(
             "observer_failures", "Answered requests that the prediction log or drift could not take in."
         )
-        self._predicted = self._counter(
-            "predicted_classes", "Answers by their most probable class.", "model", "version", "class_label"
+        self._predicted = Resolved(
+            self._counter(
+                "predicted_classes", "Answers by their most probable class.", "model", "version", "class_label"
+            )
         )
-        self._confidence = Histogram(
-            "darkroom_gateway_confidence",
-            "Probability of the most probable class.",
-            ("model", "version"),
-            buckets=_CONFIDENCE,
-            registry=self.registry,
+        self._confidence = Resolved(
+            Histogram(
+                "darkroom_gateway_confidence",
+                "Probability of the most probable class.",
+                ("model", "version"),
+                buckets=_CONFIDENCE,
+                registry=self.registry,
+            )
         )
         self._descriptions_failed = self._counter(
             "description_failures", "Model versions whose description could not be had.", "model", "reason"
@@ -260,7 +273,7 @@ class GatewayMetrics:
     def backend_gone(self, backend: str) -> None:
         """A model server left the list: its series end, or restarts on new ports would pile them up."""
         self._backend_available.remove_by_labels({"backend": backend})
-        self._backend_seconds.remove_by_labels({"backend": backend})
+        self._backend_seconds.remove("backend", backend)
         self.balancing.backend_gone(backend)
 
     def description_failed(self, model: str, reason: str) -> None:

@@ -41,6 +41,7 @@ from serving.gateway.servables import Servables
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.supervisor import ModelServerSupervisor
 from serving.gateway.watched_files import WatchedFiles, watch_files
+from serving.heap import keep_what_is_alive, reuse_large_blocks
 from serving.http_protocol import ConnectionLimits, protocol_with
 from serving.http_server import HttpServer
 from serving.open_files import connections_allowed, raise_open_files_limit
@@ -356,6 +357,8 @@ async def _run(
     loop.add_signal_handler(signal.SIGHUP, gateway.reload)
     try:
         on_listening(await gateway.start())
+        keep_what_is_alive()
+        reuse_large_blocks()
         ready = asyncio.create_task(gateway.until_ready())
         ready.add_done_callback(lambda task: None if task.cancelled() else on_ready(task.result()))
         await first.wait()
