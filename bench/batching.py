@@ -4,8 +4,10 @@
 
 Two model servers serve the same small CNN, one with a TF Serving parameters file. In each round both are asked in turn
 by 32 concurrent gRPC clients and by one, in alternating order, so that what else the machine does falls on both. A
-third server has no model and answers at once: what it reaches is all that the protocol allows here. The clients run in
-a process of their own, on the same cores. Prints a table and writes bench/results/batching.json.
+third server has no model and answers at once: what it reaches is all that the protocol allows here. And the network
+runs by itself, one image at a time and 32: where that gains less than three times, no server's batching can gain more
+on cores that are all busy. The clients run in a process of their own, on the same cores. Prints a table and writes
+bench/results/batching.json.
 """
 
 from __future__ import annotations
@@ -85,6 +87,26 @@ def export(network: str, path: Path) -> None:
         features += [layers.Flatten(), layers.Dense(1024, activation="relu")]
     model = keras.Sequential([keras.Input(shape, name="pixels"), *features, layers.Dense(10, activation="softmax")])
     model.export(str(path), verbose=False)
+
+
+def network_alone(path: Path, network: str) -> dict[int, float]:
+    """Milliseconds of CPU for each image, by the images that run together; no server, no clients."""
+    from serving.model_server.tensorflow_runtime import TensorFlowRuntime  # noqa: PLC0415 - TensorFlow, as in `export`
+
+    servable = TensorFlowRuntime().load(path)
+    ((output, _),) = servable.signatures["serving_default"].outputs.items()
+    side, channels = NETWORKS[network]
+    found = {}
+    for size in (1, 32):
+        pixels = np.random.default_rng(0).random((size, side, side, channels), dtype=np.float32)
+        times = []
+        for _ in range(20 + 640 // size):
+            before = time.process_time()
+            servable.run("serving_default", {"pixels": pixels}, [output])
+            times.append(time.process_time() - before)
+        found[size] = 1e3 * statistics.median(times[10:]) / size
+    servable.close()
+    return found
 
 
 class Server:
@@ -200,6 +222,7 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     print(f"Exporting {options.network} …", file=sys.stderr)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:  # TensorFlow stays out of this process
         pool.submit(export, options.network, folder / "cnn" / "1").result()
+        alone = pool.submit(network_alone, folder / "cnn" / "1", options.network).result()
     parameters = folder / "batching.config"
     parameters.write_text(options.parameters or PARAMETERS)
     data = request_bytes(options.network)
@@ -243,6 +266,7 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             batched.p50 / plain.p50
             for batched, plain in zip(loads["batched", one], loads["unbatched", one], strict=True)
         ),
+        "network_alone_cpu_ms": alone,
         "rounds": options.rounds,
         "seconds": options.seconds,
     }
@@ -267,6 +291,8 @@ def main() -> int:
         )
     print(f"throughput at {options.clients} clients: {found['throughput_gain']:.2f} times (at least {LEAST_GAIN:g})")
     print(f"without any model: {found['most_gain']:.2f} times")
+    one, many = found["network_alone_cpu_ms"].values()
+    print(f"the network alone: {one:.2f} ms of CPU for an image, {many:.2f} in 32: {one / many:.2f} times")
     print(f"p50 with one client: {found['p50_ratio_one_client']:.2f} times (at most {P50_TOLERANCE:g})")
     suffix = "" if options.network == "mobilenet_v3_small" else f"_{options.network}"
     write_results(f"batching{suffix}", found)
