@@ -111,6 +111,18 @@ _OPTIONS = (
         default=30.0,
         help="How long requests under way may take after SIGTERM.",
     ),
+    _option(
+        "tracing-otlp-endpoint",
+        metavar="URL",
+        help="OTLP/gRPC collector for OpenTelemetry spans of inference requests, such as http://collector:4317.",
+    ),
+    _option(
+        "tracing-sample-rate",
+        type=click.FloatRange(0, 1),
+        default=1.0,
+        help="Share of requests that are traced, where their traceparent does not decide it.",
+    ),
+    _option("tracing-service-name", default="darkroom-model-server", help="How the spans name this service."),
     click.option(
         *("--exit-with-parent", "--exit_with_parent"),
         is_flag=True,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from darkroom.errors import ConfigurationError, DarkroomError, DataError
+from serving.heap import without_collection
 
 if TYPE_CHECKING:
     from serving.gateway.configuration_reload import ConfigurationSource
@@ -119,15 +120,15 @@ def command(
     repository = repository or model_base_path
     config = config if config is not None else _default_config(repository, overrides)
     make_plan = partial(_plan, config, repository, overrides, wait_for_model=wait_for_model)
-    plan = make_plan()
+    with without_collection():  # a tenth of the time until it listens
+        plan = make_plan()
+        # The child is another program, not a fork that goes on with gRPC; without this gRPC logs a line about it.
+        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+        from serving.gateway.embedded_models import EmbeddedModels  # noqa: PLC0415 - after the environment is set
+        from serving.gateway.server import Gateway, run_gateway  # noqa: PLC0415 - the same
+        from serving.gateway.supervisor import model_server_command  # noqa: PLC0415 - the same
     if plan.settings.log.format == "json":
         _log_json()
-
-    # The child is another program, not a fork that goes on with gRPC; without this gRPC logs a line about it.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    from serving.gateway.embedded_models import EmbeddedModels  # noqa: PLC0415 - after the environment is set
-    from serving.gateway.server import Gateway, run_gateway  # noqa: PLC0415 - the same
-    from serving.gateway.supervisor import model_server_command  # noqa: PLC0415 - the same
 
     def build(folder: Path) -> Gateway:
         models: EmbeddedModels | None = None
@@ -137,7 +138,7 @@ def command(
             models = EmbeddedModels(
                 folder / "models.config", plan.model_name, base_path, lambda: _labels(plan.repository, plan.model_name)
             )
-            model_server = model_server_command(plan.model_name, base_path, models)
+            model_server = model_server_command(plan.model_name, base_path, models, plan.settings.tracing)
         return Gateway(
             plan.settings,
             plan.model_name,

@@ -15,6 +15,7 @@ from typing import Any
 
 from serving.gateway.embedded_models import POLL_SECONDS, EmbeddedModels
 from serving.gateway.metrics import GatewayMetrics
+from serving.gateway.tracing.settings import TracingSettings
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,23 +28,33 @@ _START_SECONDS = 180.0
 _STOP_SECONDS = 10.0
 
 
-def model_server_command(model_name: str, model_base_path: Path, models: EmbeddedModels | None = None) -> list[str]:
+def model_server_command(
+    model_name: str,
+    model_base_path: Path,
+    models: EmbeddedModels | None = None,
+    tracing: TracingSettings | None = None,
+) -> list[str]:
     """The command of a model server that serves one model on free ports and dies with its parent.
 
     Args:
         model_name: what clients call it.
         model_base_path: the folder with the version folders, whose newest is served, or
         models: says which versions are.
+        tracing: of the gateway; the model server's spans go to the same collector.
     """
     which = (
         ("--model-config-file", str(models.path), "--model-config-file-poll-wait-seconds", str(POLL_SECONDS))
         if models is not None
         else ("--model-name", model_name, "--model-base-path", str(model_base_path))
     )
+    spans: tuple[str, ...] = ()
+    if tracing is not None and tracing.otlp_endpoint is not None:
+        spans = ("--tracing-otlp-endpoint", tracing.otlp_endpoint, "--tracing-sample-rate", str(tracing.sample_rate))
     return [
         *(sys.executable, "-m", "darkroom.cli", "model-server"),
         *which,
         *("--port", "0", "--rest-api-port", "0"),
+        *spans,
         "--exit-with-parent",
     ]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.errors import ConfigurationError
 from serving.errors import Code, ServingError
 from serving.model_server.model_config import read_model_config
 from serving.model_server.model_manager import ModelManager
+from serving.model_server.settings import ModelSettings
 
 _log = logging.getLogger(__name__)
 
@@ -17,17 +19,26 @@ _log = logging.getLogger(__name__)
 class ConfigWatcher:
     """A broken file, or one that asks for what is not possible now, changes nothing and is tried again."""
 
-    def __init__(self, path: Path, models: ModelManager, *, poll_seconds: float) -> None:
-        """`models` was made of the file's present content; nothing happens before `start`."""
+    def __init__(
+        self, path: Path, models: ModelManager, served: Sequence[ModelSettings], *, poll_seconds: float
+    ) -> None:
+        """Nothing happens before `start`.
+
+        Args:
+            path: of the file.
+            models: what follows it.
+            served: what the file said when `models` was made of it; it may have changed since.
+            poll_seconds: pause between looks.
+        """
         self._path = path
         self._models = models
+        self._served = tuple(served)
         self._poll_seconds = poll_seconds
         self._applied: bytes | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to look."""
-        self._applied = self._content()
         self._task = asyncio.create_task(self._poll(), name="poll-model-config")
 
     async def stop(self) -> None:
@@ -52,6 +63,9 @@ class ConfigWatcher:
         if content == self._applied:
             return
         models = await loop.run_in_executor(None, read_model_config, self._path)
+        if self._applied is None and models == self._served:
+            self._applied = content
+            return
         try:
             await self._models.reload(models)
         except ServingError as error:

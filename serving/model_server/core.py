@@ -18,6 +18,7 @@ from serving.model_server.model_manager import ModelManager
 from serving.model_server.runner import Runner
 from serving.model_server.runtime import Arrays
 from serving.model_server.steps import Steps
+from serving.model_server.tracing.spans import Headers, NoTracer, Trace, Tracer
 from serving.protos import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -41,12 +42,14 @@ class Call:
         entrypoint: the protocol it came by.
         deadline: `time.monotonic()` after which nobody waits for the answer; None for never.
         small: whether translating the request takes less than passing it to a thread.
+        headers: reads its metadata or HTTP headers.
     """
 
     api: str
     entrypoint: Literal["GRPC", "REST"]
     deadline: float | None = None
     small: bool = False
+    headers: Headers = tuple
 
     def check_deadline(self) -> None:
         """Raise DEADLINE_EXCEEDED once the deadline has passed."""
@@ -73,7 +76,10 @@ class Answer:
 class ServingCore:
     """Answers requests; lives on the event loop and computes in `executor`."""
 
-    def __init__(self, models: ModelManager, executor: Executor, metrics: ModelServerMetrics) -> None:
+    def __init__(
+        self, models: ModelManager, executor: Executor, metrics: ModelServerMetrics, tracer: Tracer | None = None
+    ) -> None:
+        self._tracer = tracer or NoTracer()
         self._models = models
         self._executor = executor
         self._metrics = metrics
@@ -93,9 +99,13 @@ class ServingCore:
         status = "OK"
         # A client may invent names without end; only names that exist may become label values.
         name = spec.name if self._models.knows(spec.name) else ""
+        trace = self._tracer.begin(call.api, call.entrypoint, call.headers)
+        failure: BaseException | None = None
+        version = 0
         try:
             handle = self._models.acquire(spec)
-            runner = _TimedRunner(handle.runner, self._metrics, name, call.api)
+            version = handle.version
+            runner = _TimedRunner(handle.runner, self._metrics, name, call.api, trace)
             steps = Steps(lambda: _begin(runner, call, work))
             try:
                 result = await steps.drive(self._executor, inline=call.small and not runner.blocks)
@@ -107,15 +117,16 @@ class ServingCore:
                 steps.when_idle(handle.release)
             return Answer(result, handle.model_name, handle.version)
         except ServingError as error:
-            status = error.code.name
+            status, failure = error.code.name, error
             raise
-        except asyncio.CancelledError:
-            status = Code.CANCELLED.name
+        except asyncio.CancelledError as error:
+            status, failure = Code.CANCELLED.name, error
             raise
-        except Exception:
-            status = Code.INTERNAL.name
+        except Exception as error:
+            status, failure = Code.INTERNAL.name, error
             raise
         finally:
+            trace.end(spec, version, failure)
             elapsed = (time.monotonic() - start) * _MICROSECONDS
             self._metrics.request_count.add(name, status)
             self._metrics.request_latency.observe(elapsed, name, call.api, call.entrypoint)
@@ -205,8 +216,9 @@ async def _begin(runner: Runner, call: Call, work: Work) -> Any:
 class _TimedRunner:
     """A runner whose runs are measured for one request."""
 
-    def __init__(self, runner: Runner, metrics: ModelServerMetrics, model_name: str, api: str) -> None:
+    def __init__(self, runner: Runner, metrics: ModelServerMetrics, model_name: str, api: str, trace: Trace) -> None:
         self._runner = runner
+        self._trace = trace
         self._metrics = metrics
         self._labels = (model_name, api, runner.runtime_name)
 
@@ -225,7 +237,8 @@ class _TimedRunner:
     async def run(self, signature_name: str, inputs: Arrays, outputs: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         start = time.monotonic()
         try:
-            return await self._runner.run(signature_name, inputs, outputs)
+            with self._trace.step("run"):
+                return await self._runner.run(signature_name, inputs, outputs)
         finally:
             self._metrics.runtime_latency.observe((time.monotonic() - start) * _MICROSECONDS, *self._labels)
 

@@ -12,6 +12,7 @@ from serving.model_server.repository import resolve_name
 from serving.model_server.settings import METRICS_PATH, ModelServerSettings, ModelSettings
 from serving.model_server.text_proto import MonitoringConfig, read_text_proto
 from serving.model_server.tls import read_tls_settings
+from serving.model_server.tracing.settings import TracingSettings
 
 # TF Serving's name of the threads when no parameters file names them.
 _THREAD_POOL_NAME = "model_server_batch_threads"
@@ -43,6 +44,9 @@ class Flags:
     host: str
     inference_threads: int
     drain_seconds: float
+    tracing_otlp_endpoint: str | None
+    tracing_sample_rate: float
+    tracing_service_name: str
 
     def settings(self) -> ModelServerSettings:
         """What the server is to do; reads the files that the flags name.
@@ -71,6 +75,7 @@ class Flags:
                 config_file=self.model_config_file,
                 config_poll_seconds=self.model_config_file_poll_wait_seconds,
                 allow_labels_for_unavailable=self.allow_version_labels_for_unavailable_models,
+                tracing=self._tracing(),
                 **({"inference_threads": self.inference_threads} if self.inference_threads else {}),
             )
         except ValueError as error:
@@ -93,6 +98,11 @@ class Flags:
         if self.batching_parameters_file is None:
             return BatchingSettings(thread_pool_name=_THREAD_POOL_NAME)
         return read_batching_settings(self.batching_parameters_file)
+
+    def _tracing(self) -> TracingSettings | None:
+        if self.tracing_otlp_endpoint is None:
+            return None
+        return TracingSettings(self.tracing_otlp_endpoint, self.tracing_sample_rate, self.tracing_service_name)
 
     def _metrics_path(self) -> str | None:
         if self.monitoring_config_file is None:

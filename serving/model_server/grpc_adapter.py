@@ -153,12 +153,14 @@ async def _answer(context: Any, work: Callable[[], Awaitable[_Response]]) -> _Re
 
 
 def _call(api: str, request: Any, context: Any) -> Call:
-    small = request.ByteSize() <= _SMALL_REQUEST_BYTES
-    if small and api == "Predict":
+    small = True
+    if api == "Predict":
         # One value may stand for a whole tensor, so few bytes can still mean a large array.
         shapes = (tensor.tensor_shape.dim for tensor in request.inputs.values())
         small = all(math.prod(dim.size for dim in shape) <= _SMALL_REQUEST_BYTES for shape in shapes)
-    return Call(api, "GRPC", _deadline(context), small=small)
+    # Last, as it costs as much as writing the message again.
+    small = small and request.ByteSize() <= _SMALL_REQUEST_BYTES
+    return Call(api, "GRPC", _deadline(context), small=small, headers=lambda: context.invocation_metadata() or ())
 
 
 def _deadline(context: Any) -> float | None:

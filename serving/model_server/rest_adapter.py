@@ -84,20 +84,26 @@ class RestAdapter:
         if request.method == "POST" and (match := _INFERENCE.fullmatch(path)):
             body = await _body(request)
             method = match["method"].lower()
-            return await self._until_disconnect(request, self._infer(method, _model_spec(match), body))
+            return await self._until_disconnect(request, self._infer(method, _model_spec(match), body, request))
         if request.method == "GET" and (match := _STATUS.fullmatch(path)):
             return self._metadata(match) if match["metadata"] else self._status(match)
         if not path.lower().startswith("/v1/"):
             raise ServingError(Code.NOT_FOUND, f"Not found: {path}; the API is under /v1/models")
         raise ServingError(Code.INVALID_ARGUMENT, f"Malformed request: {request.method} {path}")
 
-    async def _infer(self, method: str, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
+    async def _infer(self, method: str, spec: model_pb2.ModelSpec, body: bytes, request: Request) -> bytes:
         work, api = {
             "predict": (_predict, "Predict"),
             "classify": (_classify, "Classify"),
             "regress": (_regress, "Regress"),
         }[method]
-        call = Call(api, "REST", time.monotonic() + self._timeout_seconds, small=len(body) <= _SMALL_BODY_BYTES)
+        call = Call(
+            api,
+            "REST",
+            time.monotonic() + self._timeout_seconds,
+            small=len(body) <= _SMALL_BODY_BYTES,
+            headers=request.headers.items,
+        )
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 answer = await self._core.infer(spec, call, lambda runner: work(runner, spec, body))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import ConfigurationError, DarkroomError
 from serving.grpc_health import HealthService
 from serving.http_server import HttpServer
 from serving.model_server.batching.scheduler import BatchScheduler
@@ -25,6 +25,8 @@ from serving.model_server.rest_adapter import RestAdapter
 from serving.model_server.runtime import Runtime
 from serving.model_server.settings import ModelServerSettings
 from serving.model_server.tensorflow_runtime import TensorFlowRuntime
+from serving.model_server.tracing.settings import TracingSettings
+from serving.model_server.tracing.spans import NoTracer, Tracer
 
 _log = logging.getLogger(__name__)
 
@@ -50,12 +52,18 @@ class ModelServer:
         await server.stop()
     """
 
-    def __init__(self, settings: ModelServerSettings, runtime: Runtime | None = None) -> None:
+    def __init__(
+        self, settings: ModelServerSettings, runtime: Runtime | None = None, *, owns_process: bool = False
+    ) -> None:
         """Nothing listens or loads before `start`.
 
         Args:
             settings: what to serve and where.
             runtime: what runs the models, TensorFlow by default.
+            owns_process: whether the process does nothing else, see `TensorFlowRuntime`.
+
+        Raises:
+            ConfigurationError: tracing is switched on and not installed.
         """
         self._settings = settings
         self._metrics = ModelServerMetrics()
@@ -66,7 +74,9 @@ class ModelServer:
         loader = Loader(
             runtime
             or TensorFlowRuntime(
-                intra_op_threads=settings.intra_op_threads, inter_op_threads=settings.inter_op_threads
+                intra_op_threads=settings.intra_op_threads,
+                inter_op_threads=settings.inter_op_threads,
+                owns_process=owns_process,
             ),
             self._metrics,
             batching=self._batching,
@@ -80,7 +90,8 @@ class ModelServer:
             poll_seconds=settings.poll_seconds,
             allow_labels_for_unavailable=settings.allow_labels_for_unavailable,
         )
-        core = ServingCore(self.models, self._inference_executor, self._metrics)
+        self._tracer = _tracer(settings.tracing)
+        core = ServingCore(self.models, self._inference_executor, self._metrics, self._tracer)
         app = RestAdapter(core, timeout_seconds=settings.rest_timeout_seconds, metrics_path=settings.metrics_path).app()
         self._http = HttpServer(app, host=settings.host, port=settings.rest_port or 0)
         self._core = core
@@ -115,7 +126,10 @@ class ModelServer:
         self.models.start()
         if self._settings.config_file is not None and self._settings.config_poll_seconds > 0:
             self._config_watcher = ConfigWatcher(
-                self._settings.config_file, self.models, poll_seconds=self._settings.config_poll_seconds
+                self._settings.config_file,
+                self.models,
+                self._settings.models,
+                poll_seconds=self._settings.config_poll_seconds,
             )
             self._config_watcher.start()
         return Ports(grpc_port, rest_port)
@@ -140,6 +154,19 @@ class ModelServer:
         except TimeoutError:
             _log.warning("Some requests did not end within %g s of being cancelled", grace)
         self._load_executor.shutdown(wait=False, cancel_futures=True)
+        await self._tracer.close()
+
+
+def _tracer(settings: TracingSettings | None) -> Tracer:
+    if settings is None:
+        return NoTracer()
+    try:
+        from serving.model_server.tracing.open_telemetry import OpenTelemetryTracer  # noqa: PLC0415 - when switched on
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"--tracing-otlp-endpoint is set, but {error.name} is not installed: install darkroom[tracing]"
+        ) from error
+    return OpenTelemetryTracer(settings)
 
 
 async def serve(
@@ -163,7 +190,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, done.set)
-    server = ModelServer(settings)
+    server = ModelServer(settings, owns_process=True)
     ports = await server.start()
     on_listening(ports)
     watch = asyncio.create_task(_watch_parent(parent, done)) if exit_with_parent else None

@@ -10,6 +10,7 @@ from typing import Literal
 
 from serving.model_server.batching.settings import BatchingSettings
 from serving.model_server.tls import TlsSettings
+from serving.model_server.tracing.settings import TracingSettings
 
 # PrometheusExporter::kPrometheusPath.
 METRICS_PATH = "/monitoring/prometheus/metrics"
@@ -87,6 +88,7 @@ class ModelServerSettings:
         config_file: a `ModelServerConfig` text proto that `models` was read from.
         config_poll_seconds: pause between looks at `config_file`; 0 reads it once.
         allow_labels_for_unavailable: attach labels to versions that are not available yet.
+        tracing: where spans of inference requests go; None traces nothing.
     """
 
     models: tuple[ModelSettings, ...]
@@ -109,6 +111,7 @@ class ModelServerSettings:
     config_file: Path | None = None
     config_poll_seconds: float = 0.0
     allow_labels_for_unavailable: bool = False
+    tracing: TracingSettings | None = None
 
     def __post_init__(self) -> None:
         if self.port is None and self.grpc_socket_path is None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.errors import Code, ServingError
+from serving.heap import keeping_imports
 from serving.model_server.runtime import Arrays
 from serving.protos import meta_graph_pb2, types_pb2
 
@@ -39,10 +42,18 @@ _Run = Callable[..., list[Any]]
 class TensorFlowRuntime:
     """Loads SavedModels with the tag `serve`."""
 
-    def __init__(self, *, intra_op_threads: int = 0, inter_op_threads: int = 0) -> None:
-        """Thread numbers of 0 leave the choice to TensorFlow; the first model that loads fixes them for the process."""
+    def __init__(self, *, intra_op_threads: int = 0, inter_op_threads: int = 0, owns_process: bool = False) -> None:
+        """TensorFlow is imported with the first load.
+
+        Args:
+            intra_op_threads, inter_op_threads: 0 leaves the choice to TensorFlow; the first model that loads fixes them
+                for the process.
+            owns_process: whether the process serves and nothing else, so that garbage collection may leave out what
+                TensorFlow's import brings.
+        """
         self._intra_op_threads = intra_op_threads
         self._inter_op_threads = inter_op_threads
+        self._owns_process = owns_process
 
     def load(self, path: Path) -> TensorFlowServable:
         """Load a SavedModel.
@@ -51,7 +62,10 @@ class TensorFlowRuntime:
             ServingError: NOT_FOUND or INVALID_ARGUMENT when the folder holds no loadable SavedModel, otherwise the code
                 of TensorFlow's error.
         """
-        import tensorflow as tf  # noqa: PLC0415 - seconds; the server listens before
+        with keeping_imports() if self._owns_process and "tensorflow" not in sys.modules else nullcontext():
+            import tensorflow as tf  # noqa: PLC0415 - seconds; the server listens before
+
+            load = tf.compat.v1.saved_model.loader.load  # imports more
 
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=self._intra_op_threads,
@@ -65,7 +79,7 @@ class TensorFlowRuntime:
         loaded = False
         try:
             with graph.as_default():
-                meta_graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(path))
+                meta_graph = load(session, ["serve"], str(path))
                 _require_restored_variables(session, meta_graph.signature_def, path)
             graph.finalize()
             loaded = True

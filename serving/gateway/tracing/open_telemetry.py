@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from opentelemetry import propagate, trace
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind
 
-from serving.errors import Code
 from serving.gateway.record import RequestRecord
 from serving.gateway.tracing.settings import TracingSettings
 from serving.gateway.tracing.spans import Metadata, Trace
-
-# A collector that is away must hold up neither the spans of later minutes nor the end of the process.
-_EXPORT_SECONDS = 5.0
-_CLOSE_SECONDS = 6.0
-
-# What a server answers for by itself; the others are its clients' mistakes, and no error of the server's span
-# (OpenTelemetry, semantic conventions for gRPC, "gRPC status").
-_OWN_FAILURES = {
-    *(Code.UNKNOWN, Code.DEADLINE_EXCEEDED, Code.UNIMPLEMENTED, Code.INTERNAL, Code.UNAVAILABLE, Code.DATA_LOSS)
-}
+from serving.otlp import LONGEST_TEXT, SpanExport, set_status
 
 
 class OpenTelemetryTracer:
@@ -38,18 +21,10 @@ class OpenTelemetryTracer:
         """Start the thread that sends spans; a collector that can't be reached costs spans, and the SDK logs it."""
         if settings.otlp_endpoint is None:
             raise ValueError("tracing needs an otlp_endpoint")
-        self._provider = TracerProvider(
-            sampler=ParentBasedTraceIdRatio(settings.sample_rate),
-            resource=Resource.create({SERVICE_NAME: settings.service_name}),
-            shutdown_on_exit=False,
+        self._export = SpanExport(
+            settings.otlp_endpoint, service_name=settings.service_name, sample_rate=settings.sample_rate
         )
-        exporter = OTLPSpanExporter(
-            endpoint=settings.otlp_endpoint,
-            insecure=settings.otlp_endpoint.startswith("http://"),
-            timeout=_EXPORT_SECONDS,
-        )
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
-        self._tracer = self._provider.get_tracer("darkroom.gateway")
+        self._tracer = self._export.tracer("darkroom.gateway")
 
     @contextmanager
     def request(self, record: RequestRecord) -> Iterator[Trace]:
@@ -72,10 +47,7 @@ class OpenTelemetryTracer:
 
     async def close(self) -> None:
         """Send the spans that are left."""
-        # A thread of its own: one out of the loop's executor would be waited for at the end of the process.
-        closing = threading.Thread(target=self._provider.shutdown, name="close-tracing", daemon=True)
-        closing.start()
-        await asyncio.to_thread(closing.join, _CLOSE_SECONDS)
+        await self._export.close()
 
 
 class _Spans:
@@ -108,7 +80,7 @@ def _describe(span: Span, record: RequestRecord) -> None:
     span.set_attributes(
         {
             "darkroom.method": record.method,
-            "darkroom.model": record.model[:512],
+            "darkroom.model": record.model[:LONGEST_TEXT],
             "darkroom.version": record.answered_version,
             "darkroom.images": len(record.images),
             "darkroom.code": "OK" if record.code is None else record.code.name,
@@ -116,5 +88,4 @@ def _describe(span: Span, record: RequestRecord) -> None:
     )
     if record.http_status is not None:
         span.set_attribute("http.response.status_code", record.http_status)
-    if record.code in _OWN_FAILURES:
-        span.set_status(Status(StatusCode.ERROR, record.error[:512]))
+    set_status(span, record.code, record.error)

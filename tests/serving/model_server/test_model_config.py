@@ -270,6 +270,18 @@ def test_a_changed_file_is_applied_and_a_broken_one_changes_nothing(start, base,
     wait_until(lambda: predict(server, "m").status_code == 404)
 
 
+def test_a_file_that_changed_while_the_server_started_is_applied(start, base, tmp_path):
+    add(base / "m", 1)
+    add(base / "m", 2)
+    path = tmp_path / "models.config"
+    path.write_text(config(entry("m", base / "m", "model_version_policy { specific { versions: 1 } }")))
+    read = read_model_config(path)
+    path.write_text(config(entry("m", base / "m", "model_version_policy { specific { versions: 2 } }")))
+    server = start(*read, config_file=path, config_poll_seconds=0.05)
+
+    wait_until(lambda: server.states("m").get(2) == "AVAILABLE")
+
+
 def test_a_file_is_tried_again_until_its_labels_can_be_attached(start, base, tmp_path, caplog):
     add(base / "m", 1)
     path = tmp_path / "models.config"
