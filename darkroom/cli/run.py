@@ -99,7 +99,12 @@ def _tell(config: DarkroomConfig, run_id: str, display: RunDisplay) -> None:
     display.report(path)
     uri = config.pipeline.mlflow_tracking_uri
     if uri is not None:
-        from pipeline.runs.mlflow_log import log_run  # noqa: PLC0415
+        from pipeline.runs.mlflow_log import MlflowFailedError, log_run  # noqa: PLC0415
 
-        with display.waiting("Logging to MLflow"):
-            log_run(report, uri, path)
+        try:
+            with display.waiting("Logging to MLflow"):
+                log_run(report, uri, path)
+        except MlflowFailedError as error:
+            # As with a Pushgateway that is away: the run's own outcome counts.
+            _log.warning("The run was not logged to MLflow", exc_info=True)
+            display.note(str(error))

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from darkroom.errors import ConfigurationError
+from darkroom.errors import DarkroomError
 from pipeline.report.card import CARD_FILE, card_of
 from pipeline.report.run_report import RunReport
 from pipeline.runs.comparison import flat
@@ -16,6 +16,10 @@ _LONGEST_VALUE = 6000
 
 # What decides about the model; the rest of the configuration is in the report.
 _SECTIONS = ("data", "preprocessing", "model", "training", "evaluation")
+
+
+class MlflowFailedError(DarkroomError):
+    """MLflow took nothing, or only a part: not installed, not reachable, or it refused."""
 
 
 def log_run(report: RunReport, tracking_uri: str, page: Path | None = None) -> str:
@@ -30,15 +34,27 @@ def log_run(report: RunReport, tracking_uri: str, page: Path | None = None) -> s
         MLflow's id of the run.
 
     Raises:
-        ConfigurationError: MLflow is not installed.
+        MlflowFailedError: of any kind.
     """
     try:
-        from mlflow import MlflowClient  # noqa: PLC0415 - an extra
-        from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise ConfigurationError(
+        raise MlflowFailedError(
             "pipeline.mlflow_tracking_uri is set, but MLflow is not installed; install darkroom[mlflow]"
         ) from error
+    try:
+        return _logged(report, tracking_uri, page)
+    except (MlflowException, OSError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise MlflowFailedError(
+            f"pipeline.mlflow_tracking_uri: the run was not logged to MLflow at {tracking_uri}: {first}"
+        ) from error
+
+
+def _logged(report: RunReport, tracking_uri: str, page: Path | None) -> str:
+    from mlflow import MlflowClient  # noqa: PLC0415 - an extra
+    from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415
+
     client = MlflowClient(tracking_uri)
     found = client.get_experiment_by_name(report.pipeline)
     experiment = found.experiment_id if found else client.create_experiment(report.pipeline)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.runs.mlflow_log import log_run
+from pipeline.runs.mlflow_log import MlflowFailedError, log_run
 from tests.pipeline.report.made_report import made_report
 
 mlflow = pytest.importorskip("mlflow", reason="mlflow-skinny is not installed (uv sync)")
@@ -26,3 +26,15 @@ def test_parameters_measures_curves_and_files_are_there(tmp_path, monkeypatch):
     assert {file.path for file in client.list_artifacts(logged)} == {"page.html", "model_card.md"}
     # Again into the same experiment.
     assert log_run(report, uri) != logged
+
+
+def test_a_server_that_is_away_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(MlflowFailedError, match=r"not logged to MLflow at http://127\.0\.0\.1:1: [^\n]+$"):
+        log_run(made_report(tmp_path), "http://127.0.0.1:1")
+
+
+def test_a_store_that_refuses_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
+    with pytest.raises(MlflowFailedError, match=r"not logged to MLflow at file:[^\n]+$"):
+        log_run(made_report(tmp_path), f"file:{tmp_path}/store")
