@@ -51,8 +51,10 @@ class ClassAnswers:
 
     @cached_property
     def ranks(self) -> NDArray[np.int64]:
-        """How many classes are likelier than the right one `[N]`."""
-        return (self.probabilities > self.of_label[:, np.newaxis].astype(np.float32)).sum(axis=1)
+        """How many classes come before the right one `[N]`: the likelier ones, and of equals those with lower ids."""
+        of_label = self.probabilities[np.arange(len(self.labels)), self.labels][:, np.newaxis]
+        is_before = np.arange(self.classes) < self.labels[:, np.newaxis]
+        return ((self.probabilities > of_label) | ((self.probabilities == of_label) & is_before)).sum(axis=1)
 
     @cached_property
     def cells(self) -> NDArray[np.int64]:

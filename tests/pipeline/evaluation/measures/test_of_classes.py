@@ -129,3 +129,10 @@ def test_measures_of_another_task_are_refused():
     with pytest.raises(ConfigurationError, match=r"cost_gain needs training\.metric_options\.cost_matrix"):
         measures_of(Task.BINARY, 2, MetricOptionsSection(), ["cost_gain"])
     assert "top_7_accuracy" in measures_of(Task.MULTICLASS, 9, OPTIONS, ["top_7_accuracy"])
+
+
+def test_of_equally_likely_classes_the_lower_id_comes_first_whatever_k():
+    found = ClassAnswers(np.array([0, 1, 2, 3]), np.full((4, 4), 0.25, np.float32))
+    measures = measures_of(Task.MULTICLASS, 4, OPTIONS, ["top_2_accuracy", "top_3_accuracy"])
+    values = {name: measures[name].of(found, None) for name in ("accuracy", "top_2_accuracy", "top_3_accuracy")}
+    assert values == {"accuracy": 0.25, "top_2_accuracy": 0.5, "top_3_accuracy": 0.75}
