@@ -16,7 +16,6 @@ from tfx.types import BaseChannel, Channel, standard_artifacts
 
 import darkroom
 from darkroom.configuration import DarkroomConfig
-from darkroom.configuration.recipe_section import LATEST_BLESSED
 from darkroom.configuration.sections import BeamSection
 from pipeline.evaluation.component import ModelEvaluator
 from pipeline.evaluation.options import EvaluationOptions
@@ -30,6 +29,7 @@ from pipeline.pusher.component import ModelPusher
 from pipeline.serving_check.component import ServingCheck
 from pipeline.statistics.channel_statistics import SPEC_KEY
 from pipeline.statistics.tfdv_options import statistics_options
+from pipeline.topology import goes_on
 from pipeline.training.options import EXPORT_KEY, OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
 from pipeline.tuning.options import TUNING_KEY, TUNING_ROOT_KEY
 
@@ -70,7 +70,7 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
         examples=data.examples,
         transform_graph=data.transform_graph,
         schema=data.schema,
-        base_model=baseline.outputs["model"] if _goes_on(config) else None,
+        base_model=baseline.outputs["model"] if goes_on(config) else None,
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner is not None else None,
         train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
@@ -109,7 +109,7 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
     devices = (lite_export,) if lite_export is not None else ()
     searched = (tuner,) if tuner is not None else ()
     # In this order a run shows them.
-    before = (baseline, *searched, trainer) if _goes_on(config) else (*searched, trainer, baseline)
+    before = (baseline, *searched, trainer) if goes_on(config) else (*searched, trainer, baseline)
     return _pipeline(config, [*data.components, *before, evaluator, *devices, serving_check, pusher])
 
 
@@ -124,7 +124,7 @@ def create_tuning_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
     config = with_matching_scaling(config)
     data, baseline = _data(config), _baseline()
     options = TrainerOptions.from_configuration(config, darkroom.__version__)
-    resolver = (baseline,) if _goes_on(config) else ()
+    resolver = (baseline,) if goes_on(config) else ()
     return _pipeline(config, [*data.components, *resolver, _tuner(config, options, data, baseline)])
 
 
@@ -166,11 +166,6 @@ def _baseline() -> Resolver:
     ).with_id("Baseline")
 
 
-def _goes_on(config: DarkroomConfig) -> bool:
-    """Whether training goes on from the latest blessed model."""
-    return config.training.recipe.name == "warm_start" and config.training.recipe.version == LATEST_BLESSED
-
-
 def _lite_export(config: DarkroomConfig, trainer: base_component.BaseComponent, data: _Data) -> LiteExport | None:
     if config.export.lite is None:
         return None
@@ -189,7 +184,7 @@ def _tuner(
         tuner_fn="pipeline.tuning.run.tuner_fn",
         examples=data.examples,
         transform_graph=data.transform_graph,
-        base_model=baseline.outputs["model"] if _goes_on(config) else None,
+        base_model=baseline.outputs["model"] if goes_on(config) else None,
         train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
         custom_config={

@@ -84,10 +84,7 @@ def run_pipeline(
     Raises:
         NodeFailedError: from the error of the node that failed; later nodes do not run.
     """
-    ir = compiler.Compiler().compile(pipeline)
-    runtime_parameter_utils.substitute_runtime_parameter(
-        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id or new_run_id()}
-    )
+    ir = _compiled(pipeline, run_id or new_run_id())
     results: dict[str, NodeResult] = {}
     for node in ir.nodes:
         node_id = node.pipeline_node.node_info.id
@@ -101,6 +98,31 @@ def run_pipeline(
             raise NodeFailedError(node_id) from error
         on_end(results[node_id])
     return results
+
+
+def run_node(pipeline: tfx_pipeline.Pipeline, node_id: str, run_id: str) -> NodeResult:
+    """Runs one node of a pipeline; those before it have run, here or elsewhere.
+
+    Args:
+        pipeline: with a metadata connection that all nodes share.
+        node_id: the component's name.
+        run_id: of the run in ML Metadata, the same for all its nodes.
+
+    Raises:
+        KeyError: the pipeline has no such node.
+        Exception: what the node raised.
+    """
+    ir = _compiled(pipeline, run_id)
+    nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
+    if node_id not in nodes:
+        raise KeyError(f"the pipeline has no node {node_id}; it has {', '.join(nodes)}")
+    return launch_node(ir, nodes[node_id])
+
+
+def _compiled(pipeline: tfx_pipeline.Pipeline, run_id: str) -> pipeline_pb2.Pipeline:
+    ir = compiler.Compiler().compile(pipeline)
+    runtime_parameter_utils.substitute_runtime_parameter(ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
+    return ir
 
 
 def new_run_id() -> str:

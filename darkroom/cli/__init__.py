@@ -19,6 +19,8 @@ _COMMANDS = {
     "report": ("darkroom.cli.report", "Write what a run did: a page, a model card, or JSON."),
     "diff": ("darkroom.cli.diff", "Show what changed between two runs."),
     "lineage": ("darkroom.cli.lineage", "Say what made a version: data, code, configuration, parent, evaluation."),
+    "compile": ("darkroom.cli.compile", "Compile the pipeline for Kubeflow."),
+    "step": ("darkroom.cli.step", "Run one step of the compiled pipeline, as its container does."),
     "serve": ("darkroom.cli.serve", "Serve the newest pushed model: gateway and embedded model server."),
     "model-server": ("darkroom.cli.model_server", "Start the model server alone."),
     "predict": ("darkroom.cli.predict", "Ask a running gateway about images."),

@@ -35,16 +35,45 @@ def load_configuration(path: str | Path = DEFAULT_FILE, overrides: Sequence[str]
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from error
-    document, lines = _parse_yaml(text, path)
-    origins: dict[Location, str] = {location: f"{path}:{line}" for location, line in lines.items()}
-    for override in overrides:
-        _apply_override(document, override, origins)
+    return parse_configuration(text, path, overrides)
+
+
+def parse_configuration(text: str, path: Path, overrides: Sequence[str] = ()) -> DarkroomConfig:
+    """The same from a configuration's text.
+
+    Args:
+        text: of the file.
+        path: where it is said to be from; relative paths start from its folder.
+        overrides: as above.
+
+    Raises:
+        ConfigurationError: as above.
+    """
+    document, origins = _overridden(text, path, overrides)
     try:
         config = DarkroomConfig.model_validate(document)
     except ValidationError as error:
         problems = [_explain(problem, origins, str(path)) for problem in error.errors(include_url=False)]
         raise ConfigurationError("\n".join(problems)) from error
     return config.located_at(path.parent)
+
+
+def overridden_document(text: str, path: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """A configuration's text as a mapping, with overrides applied; its keys and values are not checked.
+
+    Raises:
+        ConfigurationError: the text is no YAML, or an override no `section.key=value`.
+    """
+    return _overridden(text, path, overrides)[0]
+
+
+def _overridden(text: str, path: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[Location, str]]:
+    """The document, and where each of its keys is from."""
+    document, lines = _parse_yaml(text, path)
+    origins: dict[Location, str] = {location: f"{path}:{line}" for location, line in lines.items()}
+    for override in overrides:
+        _apply_override(document, override, origins)
+    return document, origins
 
 
 def _parse_yaml(text: str, path: Path) -> tuple[dict[str, Any], dict[Location, int]]:

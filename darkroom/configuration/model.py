@@ -11,6 +11,8 @@ from darkroom.configuration.data_section import DataSection
 from darkroom.configuration.evaluation_section import EvaluationSection
 from darkroom.configuration.export_section import ExportSection
 from darkroom.configuration.hyperparameters import check_range
+from darkroom.configuration.kubeflow_section import KubeflowSection
+from darkroom.configuration.kubernetes_section import KubernetesSection
 from darkroom.configuration.model_section import ModelSection
 from darkroom.configuration.push_section import PushSection
 from darkroom.configuration.section import Section
@@ -48,6 +50,10 @@ class DarkroomConfig(Section):
     push: PushSection = Field(default_factory=PushSection, description="Where it goes.")
     pipeline: PipelineSection = Field(default_factory=PipelineSection, description="Where runs are recorded.")
     beam: BeamSection = Field(default_factory=BeamSection, description="Data processing.")
+    kubernetes: KubernetesSection = Field(
+        default_factory=KubernetesSection, description="What steps of the pipeline run in, in a cluster."
+    )
+    kubeflow: KubeflowSection = Field(default_factory=KubeflowSection, description="Kubeflow Pipelines.")
     serving: GatewaySettings = Field(default_factory=GatewaySettings, description="The gateway.")
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)

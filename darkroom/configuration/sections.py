@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from darkroom.configuration.metadata_section import MetadataSection
 from darkroom.configuration.section import Section
 
 
@@ -16,6 +17,10 @@ class PipelineSection(Section):
         default=None, description="The pipeline's name in ML Metadata; the model's name when not given."
     )
     root: str = Field(default=".darkroom", description="Folder for artifacts, logs and the SQLite metadata store.")
+    metadata: MetadataSection | None = Field(
+        default=None,
+        description="A database for the records of runs in place of SQLite; steps in a cluster need one.",
+    )
     cache: bool = Field(
         default=True, description="Reuse a component's earlier result when its inputs and settings are the same."
     )

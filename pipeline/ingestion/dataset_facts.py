@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Self
 
-import tensorflow as tf
 from pydantic import BaseModel, ConfigDict
 
 from darkroom.task import Task
+from pipeline.artifact_files import read_text, write_text
 
 _FILE = "dataset.json"
 
@@ -63,11 +63,10 @@ class DatasetFacts(BaseModel):
 
     def write(self, uri: str) -> None:
         """Writes the facts into an Examples artifact."""
-        with tf.io.gfile.GFile(f"{uri.rstrip('/')}/{_FILE}", "w") as file:
-            file.write(json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+        write_text(f"{uri.rstrip('/')}/{_FILE}", text)
 
     @classmethod
     def read(cls, uri: str) -> Self:
         """Reads the facts of an Examples artifact."""
-        with tf.io.gfile.GFile(f"{uri.rstrip('/')}/{_FILE}") as file:
-            return cls.model_validate_json(file.read())
+        return cls.model_validate_json(read_text(f"{uri.rstrip('/')}/{_FILE}"))

@@ -58,7 +58,8 @@ class RunHistory:
             return []
         store = metadata_store.MetadataStore(self._connection)
         found = [self._run(store, context) for context in self._contexts(store)]
-        return sorted(found, key=lambda run: run.run_id, reverse=True)
+        # Kubeflow's ids of runs are no moments.
+        return sorted(found, key=lambda run: (run.started, run.run_id), reverse=True)
 
     def find(self, name: str) -> PastRun:
         """A run by what people call it.
@@ -112,10 +113,10 @@ class RunHistory:
 
 
 def describe_run(connection: metadata_store_pb2.ConnectionConfig, run_id: str, facts: RunFacts) -> None:
-    """Writes a run's facts into its context, which the launch of its first node has made."""
+    """Writes a run's facts into its context, which the launch of its first node has made; once."""
     store = metadata_store.MetadataStore(connection)
     context = store.get_context_by_type_and_name(_RUN, run_id)
-    if context is not None:
+    if context is not None and PROPERTY not in context.custom_properties:
         context.custom_properties[PROPERTY].string_value = facts.model_dump_json()
         store.put_contexts([context])
 

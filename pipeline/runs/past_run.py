@@ -14,7 +14,7 @@ class PastRun:
     """A run.
 
     Attributes:
-        run_id: the moment of its start, in ISO 8601.
+        run_id: the moment of its start, in ISO 8601; in Kubeflow its id there.
         pipeline: its name.
         started, ended: of its first and last node.
         nodes: by name, in the order of their starts; those that never started are not there.

@@ -37,13 +37,14 @@ _TIMEOUT_SECONDS = 10.0
 
 
 class Outcome(StrEnum):
-    """How a run ended; `not_pushed` is a blessed model that was refused on its way."""
+    """How a run ended; `not_pushed` is a blessed model that was refused on its way, `nothing_new` trained none."""
 
     PUSHED = "pushed"
     NOT_BLESSED = "not_blessed"
     NOT_PUSHED = "not_pushed"
     BAD_INPUT = "bad_input"
     PAUSED = "paused"
+    NOTHING_NEW = "nothing_new"
     FAILED = "failed"
 
 

@@ -1,0 +1,1 @@
+"""What a container of the compiled pipeline does: one step, told by its command line alone."""

@@ -1,0 +1,36 @@
+"""A step that runs one node of the pipeline through TFX's portable launcher."""
+
+from __future__ import annotations
+
+import logging
+
+from darkroom.configuration import DarkroomConfig
+from pipeline.container_steps.outputs import StepOutputs, metadata_of
+from pipeline.evaluation.report import EvaluationReport
+from pipeline.metadata_connection import metadata_connection
+from pipeline.pipeline import create_pipeline
+from pipeline.runner import NodeResult, run_node
+from pipeline.runs.history import describe_run
+from pipeline.runs.run_facts import facts_of
+
+_log = logging.getLogger(__name__)
+
+
+def run_step(config: DarkroomConfig, node_id: str, run_id: str, outputs: StepOutputs) -> NodeResult:
+    """Runs a node whose inputs earlier steps of the run have left in the metadata store.
+
+    Args:
+        config: of the run.
+        node_id: of the node.
+        run_id: of the run, the same in all its steps.
+        outputs: takes what Kubeflow shows.
+
+    Raises:
+        Exception: what the node raised.
+    """
+    result = run_node(create_pipeline(config), node_id, run_id)
+    _log.info("%s %s in %.1f s", node_id, result.state.value, result.seconds)
+    describe_run(metadata_connection(config), run_id, facts_of(config))
+    if "evaluation" in result.outputs:
+        outputs.describe(metadata_of(EvaluationReport.read(result.outputs["evaluation"][0].uri)))
+    return result

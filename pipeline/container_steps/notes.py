@@ -1,0 +1,57 @@
+"""What steps leave for the last one, under the pipeline's root: ML Metadata does not know why a node failed."""
+
+from __future__ import annotations
+
+import os
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from darkroom.configuration import DarkroomConfig
+from pipeline.artifact_files import read_text, write_text
+from pipeline.runs.run_metrics import Outcome
+from pipeline.triggers import Decision
+
+_FOLDER = "steps"
+
+
+class StepNote(BaseModel):
+    """A step that decided something, or failed.
+
+    Attributes:
+        outcome: what the run's is if this step does not get further.
+        sentence: for people.
+        decision: of the first step.
+        started: of the first step, Unix time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: Outcome
+    sentence: str
+    decision: Decision | None = None
+    started: float | None = None
+
+    def write(self, config: DarkroomConfig, run_id: str, step: str) -> None:
+        """Leaves it; one of an earlier try is replaced."""
+        uri = _uri(config, run_id, step)
+        if "://" not in uri:
+            os.makedirs(os.path.dirname(uri), exist_ok=True)
+        write_text(uri, self.model_dump_json() + "\n")
+
+    @classmethod
+    def read(cls, config: DarkroomConfig, run_id: str, step: str) -> Self | None:
+        """That of a step; None where it left none."""
+        try:
+            return cls.model_validate_json(read_text(_uri(config, run_id, step)))
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            # TensorFlow's file systems, for object stores, have errors of their own, and importing them takes seconds.
+            if type(error).__name__ == "NotFoundError":
+                return None
+            raise
+
+
+def _uri(config: DarkroomConfig, run_id: str, step: str) -> str:
+    return f"{config.pipeline_root.rstrip('/')}/{_FOLDER}/{run_id}/{step}.json"

@@ -1,0 +1,75 @@
+"""A MariaDB server for the tests; loaded by `pytest_plugins`."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.serving.gateway.running import eventually
+
+DATABASE, USER, PASSWORD = "darkroom", "darkroom", "pass word'\"\\"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where the server listens on 127.0.0.1, and its socket, on which root needs no password."""
+
+    port: int
+    socket: Path
+
+    def run(self, statements: str) -> str:
+        """Runs SQL as root."""
+        command = ["mariadb", "--no-defaults", f"--socket={self.socket}", "--user=root", "--batch", "--skip-column-names"]
+        return subprocess.run(command, input=statements, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _answers(database: Database) -> bool:
+    try:
+        return database.run("select 1;") == "1\n"
+    except subprocess.CalledProcessError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """An empty database, and a user who owns it."""
+    for program in ("mariadbd", "mariadb-install-db"):
+        if shutil.which(program, path="/usr/sbin:/usr/bin:/usr/local/bin") is None:
+            pytest.skip(f"{program} is missing: install Debian's package mariadb-server")
+    folder = tmp_path_factory.mktemp("mariadb")
+    data, log = folder / "data", folder / "log"
+    made = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
+    subprocess.run([*made, "--skip-test-db"], check=True, capture_output=True, timeout=120)
+    # A path of a socket may have 107 bytes, which a folder of pytest's may exceed.
+    short = Path(shutil.os.path.relpath(folder))
+    database = Database(_free_port(), (short if len(str(short)) < len(str(folder)) else folder) / "socket")
+    options = [f"--datadir={data}", f"--socket={database.socket}", f"--port={database.port}", "--user=root"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["/usr/sbin/mariadbd", "--no-defaults", *options, "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=32M"],
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        eventually(lambda: _answers(database), 60)
+        secret = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
+        database.run(
+            f"create database {DATABASE}; create user '{USER}'@'%' identified by '{secret}'; "
+            f"grant all on {DATABASE}.* to '{USER}'@'%';"
+        )
+        yield database
+    finally:
+        process.terminate()
+        process.wait(30)
