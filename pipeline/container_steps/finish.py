@@ -12,7 +12,6 @@ from pipeline.container_steps.notes import StepNote
 from pipeline.container_steps.outputs import REPORT, StepOutputs
 from pipeline.features import SPLITS
 from pipeline.ingestion.dataset_facts import DatasetFacts
-from pipeline.report.page import render_page
 from pipeline.report.run_report import RunReport, gather
 from pipeline.runs.history import RunHistory
 from pipeline.runs.past_run import PastRun
@@ -42,7 +41,7 @@ def finish(config: DarkroomConfig, run_id: str, outputs: StepOutputs) -> Outcome
     outcome, sentence = _outcome(config, run_id, run, note)
     _log.info("%s: %s", outcome.value, sentence)
     report = gather(run) if run is not None else None
-    outputs.write(REPORT, render_page(report) if report is not None else _short_page(config, outcome, sentence))
+    outputs.write(REPORT, _page(report) if report is not None else _short_page(config, outcome, sentence))
     outputs.describe({REPORT: {"outcome": outcome.value, "sentence": sentence}})
     if config.pipeline.pushgateway is not None:
         started = note.started if note is not None and note.started is not None else time.time()
@@ -95,6 +94,13 @@ def _findings(report: RunReport) -> RunFindings | None:
         blessed=report.blessed,
         pushed_version=report.pushed_version,
     )
+
+
+def _page(report: RunReport) -> str:
+    # It draws, for which it imports TensorFlow; a run that had nothing to do does not wait for that.
+    from pipeline.report.page import render_page  # noqa: PLC0415
+
+    return render_page(report)
 
 
 def _short_page(config: DarkroomConfig, outcome: Outcome, sentence: str) -> str:

@@ -48,6 +48,18 @@ class StepRun:
     log: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Pod:
+    """One try of a step."""
+
+    name: str
+    attempt: int
+    component: Mapping[str, Any]
+    container: Mapping[str, Any]
+    platform: Mapping[str, Any]
+    values: Mapping[str, Any]
+
+
 class IrRunner:
     """Kubeflow's driver and launcher, as far as Darkroom's pipelines need them."""
 
@@ -137,7 +149,8 @@ class IrRunner:
         result = results[name] = StepRun(log=self._folder / run_id / name / "log")
         executor = component["executorLabel"]
         for attempt in range(task.get("retryPolicy", {}).get("maxRetryCount", 0) + 1):
-            self._attempt(name, attempt, component, executor, values, run_id, result)
+            pod = _Pod(name, attempt, component, self._container(executor), self._platform.get(executor, {}), values)
+            self._attempt(pod, run_id, result)
             if result.attempts[-1] == 0:
                 result.state = "SUCCEEDED"
                 return result.state
@@ -157,18 +170,18 @@ class IrRunner:
         # The driver fills it in where it is the whole value of a task's input, and nowhere else.
         return run_id if constant == "{{$.pipeline_job_uuid}}" else constant
 
-    def _attempt(
-        self,
-        name: str,
-        attempt: int,
-        component: Mapping[str, Any],
-        executor: str,
-        values: Mapping[str, Any],
-        run_id: str,
-        result: StepRun,
-    ) -> None:
-        container = self._spec["deploymentSpec"]["executors"][executor]["container"]
-        platform = self._platform.get(executor, {})
+    def _container(self, executor: str) -> Mapping[str, Any]:
+        container: Mapping[str, Any] = self._spec["deploymentSpec"]["executors"][executor]["container"]
+        return container
+
+    def _attempt(self, pod: _Pod, run_id: str, result: StepRun) -> None:
+        name, component, container, platform, values = (
+            pod.name,
+            pod.component,
+            pod.container,
+            pod.platform,
+            pod.values,
+        )
         folder = self._folder / run_id / name
         folder.mkdir(parents=True, exist_ok=True)
         outputs = component.get("outputDefinitions", {})
@@ -230,7 +243,7 @@ class IrRunner:
                 command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
             )
             if self._watch is not None:
-                threading.Thread(target=self._watch, args=(name, attempt, process, folder / "log")).start()
+                threading.Thread(target=self._watch, args=(name, pod.attempt, process, folder / "log")).start()
             deadline = int(platform.get("activeDeadlineSeconds", 0)) or None
             try:
                 process.wait(deadline)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +20,24 @@ DATABASE, USER, PASSWORD = "darkroom", "darkroom", "pass word'\"\\"
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where the server listens on 127.0.0.1, and its socket, on which root needs no password."""
+    """Where the server listens on 127.0.0.1, and its socket, on which root needs no password.
+
+    A socket's path may have 107 bytes, which one in a folder of pytest's may exceed.
+    """
 
     port: int
     socket: Path
 
     def run(self, statements: str) -> str:
         """Runs SQL as root."""
-        command = ["mariadb", "--no-defaults", f"--socket={self.socket}", "--user=root", "--batch", "--skip-column-names"]
+        command = [
+            "mariadb",
+            "--no-defaults",
+            f"--socket={self.socket}",
+            "--user=root",
+            "--batch",
+            "--skip-column-names",
+        ]
         return subprocess.run(command, input=statements, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
@@ -45,20 +57,25 @@ def _answers(database: Database) -> bool:
 @pytest.fixture(scope="session")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """An empty database, and a user who owns it."""
-    for program in ("mariadbd", "mariadb-install-db"):
-        if shutil.which(program, path="/usr/sbin:/usr/bin:/usr/local/bin") is None:
-            pytest.skip(f"{program} is missing: install Debian's package mariadb-server")
+    # Debian keeps it where only root's PATH looks.
+    server = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if server is None or shutil.which("mariadb-install-db") is None:
+        pytest.skip("mariadbd is missing: install Debian's package mariadb-server")
     folder = tmp_path_factory.mktemp("mariadb")
     data, log = folder / "data", folder / "log"
     made = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
     subprocess.run([*made, "--skip-test-db"], check=True, capture_output=True, timeout=120)
-    # A path of a socket may have 107 bytes, which a folder of pytest's may exceed.
-    short = Path(shutil.os.path.relpath(folder))
-    database = Database(_free_port(), (short if len(str(short)) < len(str(folder)) else folder) / "socket")
+    database = Database(_free_port(), Path(tempfile.mkdtemp(prefix="mariadb")) / "socket")
     options = [f"--datadir={data}", f"--socket={database.socket}", f"--port={database.port}", "--user=root"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["/usr/sbin/mariadbd", "--no-defaults", *options, "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=32M"],
+            [
+                "/usr/sbin/mariadbd",
+                "--no-defaults",
+                *options,
+                "--bind-address=127.0.0.1",
+                "--innodb-buffer-pool-size=32M",
+            ],
             stdout=output,
             stderr=output,
         )
@@ -73,3 +90,4 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     finally:
         process.terminate()
         process.wait(30)
+        shutil.rmtree(database.socket.parent)

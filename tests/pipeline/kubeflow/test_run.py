@@ -1,0 +1,200 @@
+"""The compiled pipeline, run: each step its command line in a process of its own, records in MariaDB.
+
+The runs share one project, in the order in which a cluster would see them.
+"""
+
+import json
+import os
+import shutil
+import signal
+import time
+
+import pytest
+
+from darkroom.configuration import load_configuration
+from pipeline.runs.history import RunHistory
+from tests.darkroom.command import darkroom
+from tests.monitoring.runs import held
+from tests.pipeline.image_sets import write_digits
+from tests.pipeline.kubeflow.ir_runner import IrRunner
+from tests.pipeline.kubeflow.mariadb import DATABASE, PASSWORD, USER
+
+pytest_plugins = ("tests.monitoring.programs", "tests.pipeline.kubeflow.mariadb")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+NODES = {
+    "baseline",
+    "image-example-gen",
+    "statistics-gen",
+    "schema-gen",
+    "example-validator",
+    "transform",
+    "trainer",
+    "evaluator",
+    "serving-check",
+    "model-pusher",
+}
+EPOCHS = 12
+
+
+class Cluster:
+    """A volume with images and configuration, a database, and the pipeline compiled for them."""
+
+    def __init__(self, root, mariadb, pushgateway):
+        self.root, self.pushgateway = root, pushgateway
+        write_digits(root / "images")
+        self.config = root / "darkroom.yaml"
+        told = f", pushgateway: '{pushgateway}'" if pushgateway else ""
+        database = f"{{host: 127.0.0.1, port: {mariadb.port}, database: {DATABASE}, user: {USER}}}"
+        self.config.write_text(f"""\
+# It's the "cluster's" own.
+data: {{images: images}}
+preprocessing: {{height: 8, width: 8, channels: 1}}
+model: {{name: digits, dropout: 0.1, small_cnn: {{filters: [16, 32]}}}}
+training: {{epochs: {EPOCHS}, batch_size: 32, learning_rate: 0.01}}
+serving_check: {{enabled: false}}
+pipeline: {{metadata: {database}{told}}}
+kubernetes:
+  folder: {root}
+  volumes: [{{claim: darkroom, path: {root}}}]
+  default: {{retries: 1, retry_seconds: 0}}
+""")
+        done = darkroom("compile", "-c", self.config)
+        assert done.returncode == 0, done.stderr
+        secrets = {("darkroom-metadata", "password"): PASSWORD}
+        self.runner = IrRunner(done.stdout, root / "kubeflow", secrets)
+
+    def versions(self):
+        return sorted(int(path.name) for path in (self.root / "models" / "digits").glob("*"))
+
+    def history(self):
+        return RunHistory.of(load_configuration(self.config)).runs()
+
+
+def kill_training(step, attempt, process, log):
+    """Ends the Trainer's first try as a lost node would: without a word, once an epoch's state may have been saved."""
+    if (step, attempt) != ("trainer", 0):
+        return
+    while process.poll() is None and "epoch 4/" not in log.read_text(errors="replace"):
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, mariadb, request):
+    has_gateway = shutil.which("prometheus-pushgateway") is not None
+    gateway = request.getfixturevalue("pushgateway") if has_gateway else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DARKROOM_METADATA_PASSWORD", PASSWORD)
+        yield Cluster(tmp_path_factory.mktemp("cluster"), mariadb, gateway)
+
+
+@pytest.fixture(scope="module")
+def first(cluster):
+    return cluster.runner.run("00000000-run-1", watch=kill_training)
+
+
+@pytest.fixture(scope="module")
+def scheduled(cluster, first):
+    return cluster.runner.run("00000000-run-2", {"trigger": "schedule"})
+
+
+@pytest.fixture(scope="module")
+def second(cluster, scheduled):
+    return cluster.runner.run("00000000-run-3", {"training_epochs": EPOCHS + 2, "trigger": "schedule"})
+
+
+@pytest.fixture(scope="module")
+def refused(cluster, second):
+    return cluster.runner.run("00000000-run-4", {"overrides": ["tuning.enabled=true"]})
+
+
+def logs(steps):
+    return "\n".join(
+        f"== {name}\n{step.log.read_text(errors='replace')[-3000:]}" for name, step in steps.items() if step.log
+    )
+
+
+def test_every_step_succeeds_and_the_model_is_pushed(cluster, first):
+    assert {name for name, step in first.items() if step.state == "SUCCEEDED"} == {*NODES, "prepare", "finish"}, logs(
+        first
+    )
+    assert len(cluster.versions()) >= 1
+
+
+def test_a_step_that_is_killed_is_tried_again_and_goes_on(first):
+    assert first["trainer"].attempts == [-signal.SIGKILL, 0]
+    text = first["trainer"].log.read_text(errors="replace")
+    assert text.count(f" epoch 1/{EPOCHS} ") == 1
+    assert f" epoch {EPOCHS}/{EPOCHS} " in text
+
+
+def test_kubeflow_shows_measures_confusion_matrix_and_page(first):
+    evaluator = first["evaluator"]
+    _, metrics = evaluator.artifacts["metrics"]
+    assert metrics["accuracy"] > 0.9
+    assert metrics["blessed"] == 1.0
+    _, classification = evaluator.artifacts["confusion_matrix"]
+    matrix = classification["confusionMatrix"]
+    assert [spec["displayName"] for spec in matrix["annotationSpecs"]] == ["0", "1", "2"]
+    assert sum(sum(row["row"]) for row in matrix["rows"]) == metrics["images"]
+    page, facts = first["finish"].artifacts["report"]
+    assert facts["outcome"] == "pushed"
+    assert "</html>" in page.read_text()
+
+
+def test_one_database_holds_the_runs_of_all_steps(cluster, first):
+    [run] = [run for run in cluster.history() if run.run_id == "00000000-run-1"]
+    assert len(run.nodes) == len(NODES)
+    assert run.failed_node is None
+    assert run.facts.configuration["training"]["epochs"] == EPOCHS
+
+
+def test_a_scheduled_run_without_news_trains_nothing_and_says_so(first, scheduled):
+    assert {name for name, step in scheduled.items() if step.state == "SUCCEEDED"} == {"prepare", "finish"}, logs(
+        scheduled
+    )
+    assert scheduled["prepare"].outputs == {"decision": "nothing_new"}
+    page, facts = scheduled["finish"].artifacts["report"]
+    assert facts["outcome"] == "nothing_new"
+    assert "nothing was trained" in page.read_text()
+
+
+def test_a_second_run_compares_with_the_model_of_the_first(cluster, first, second):
+    assert {name for name, step in second.items() if step.state == "SUCCEEDED"} == {*NODES, "prepare", "finish"}, logs(
+        second
+    )
+    first_run, second_run = (
+        next(run for run in cluster.history() if run.run_id == name) for name in ("00000000-run-1", "00000000-run-3")
+    )
+    [baseline] = second_run.nodes["Evaluator"].inputs["baseline_model"]
+    assert baseline.uri == first_run.output("Trainer", "model").uri
+    assert second_run.facts.configuration["training"]["epochs"] == EPOCHS + 2
+    _, metrics = second["evaluator"].artifacts["metrics"]
+    assert metrics["baseline_accuracy"] == first["evaluator"].artifacts["metrics"][1]["accuracy"]
+
+
+def test_what_did_not_change_is_not_computed_again(second):
+    for step in ("image-example-gen", "statistics-gen", "transform"):
+        assert " cached in " in second[step].log.read_text(errors="replace"), step
+
+
+def test_the_last_step_tells_of_a_run_that_was_refused(cluster, refused):
+    assert refused["prepare"].attempts == [2, 2]
+    assert refused["trainer"].state == "SKIPPED" if "trainer" in refused else True
+    page, facts = refused["finish"].artifacts["report"]
+    assert facts["outcome"] == "bad_input"
+    assert "run darkroom compile" in page.read_text()
+
+
+def test_prometheus_is_told_of_each_run(cluster, second, refused):
+    if cluster.pushgateway is None:
+        pytest.skip("prometheus-pushgateway is missing: install Debian's package of that name")
+    found = held(cluster.pushgateway, "digits")
+    assert found["darkroom_run_outcome", "bad_input"] == 1
+    assert found["darkroom_run_failed_in_a_row",] == 1
+    # The run before came to a result, which stays.
+    assert found["darkroom_run_pushed_version",] == cluster.versions()[-1]
+    assert found["darkroom_run_epochs",] == EPOCHS + 2
+    assert json.dumps(found["darkroom_run_metric", "accuracy"])
