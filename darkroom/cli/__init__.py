@@ -20,6 +20,8 @@ _COMMANDS = {
     "diff": ("darkroom.cli.diff", "Show what changed between two runs."),
     "lineage": ("darkroom.cli.lineage", "Say what made a version: data, code, configuration, parent, evaluation."),
     "compile": ("darkroom.cli.compile", "Compile the pipeline for Kubeflow."),
+    "submit": ("darkroom.cli.submit", "Start one run in Kubeflow, and follow it to its end."),
+    "schedule": ("darkroom.cli.schedule", "Run the pipeline at set times, in Kubeflow or as a CronJob."),
     "step": ("darkroom.cli.step", "Run one step of the compiled pipeline, as its container does."),
     "serve": ("darkroom.cli.serve", "Serve the newest pushed model: gateway and embedded model server."),
     "model-server": ("darkroom.cli.model_server", "Start the model server alone."),

@@ -9,6 +9,7 @@ import click
 from darkroom.cli.kubeflow_extra import kubeflow_needed
 from darkroom.configuration import load_configuration
 from darkroom.configuration.load import DEFAULT_FILE
+from darkroom.configuration.text import with_overrides
 
 
 @click.command("compile")
@@ -28,8 +29,6 @@ def command(config_path: str, overrides: tuple[str, ...], output: Path | None) -
     config = load_configuration(config_path, overrides)
     with kubeflow_needed():
         from pipeline.kubeflow.compilation import compile_pipeline  # noqa: PLC0415
-    from darkroom.configuration.text import with_overrides  # noqa: PLC0415
-
     made = compile_pipeline(config, with_overrides(Path(config_path), overrides))
     if output is None:
         click.echo(made, nl=False)

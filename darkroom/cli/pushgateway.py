@@ -25,10 +25,12 @@ class RunRecord:
 
     Attributes:
         summary: set when the run came to its end.
+        nothing_new: set when it had nothing to do.
     """
 
     def __init__(self) -> None:
         self.summary: RunSummary | None = None
+        self.nothing_new = False
 
 
 @contextmanager
@@ -51,7 +53,7 @@ def reported(config: DarkroomConfig) -> Iterator[RunRecord]:
 
 
 def _push(url: str, model: str, record: RunRecord, seconds: float, ended_by: BaseException | None) -> None:
-    from pipeline.runs.run_metrics import RunFindings, RunMetrics, push  # noqa: PLC0415 - only where it is wanted
+    from pipeline.runs.run_metrics import Outcome, RunFindings, RunMetrics, push  # noqa: PLC0415 - only where it is wanted
 
     facts: RunFindings | None = None
     if (summary := record.summary) is not None:
@@ -65,7 +67,8 @@ def _push(url: str, model: str, record: RunRecord, seconds: float, ended_by: Bas
             blessed=summary.blessed,
             pushed_version=summary.pushed_version,
         )
-    report = RunMetrics(model=model, outcome=_outcome(ended_by, facts), seconds=seconds, facts=facts)
+    outcome = Outcome.NOTHING_NEW if record.nothing_new else _outcome(ended_by, facts)
+    report = RunMetrics(model=model, outcome=outcome, seconds=seconds, facts=facts)
     try:
         push(url, report)
     except (OSError, ValueError) as error:

@@ -27,15 +27,23 @@ _log = logging.getLogger(__name__)
 @click.option("-c", "--config", "config_path", default=DEFAULT_FILE, show_default=True, help="The configuration file.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key: training.epochs=5.")
 @click.option("--description", default="", help="A few words about this run, for darkroom runs.")
+@click.option(
+    "--if-new", is_flag=True, help="Do nothing when images and configuration are those of the last run with a result."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what TensorFlow, TFX and Beam say, instead of logging it.")
-def command(config_path: str, overrides: tuple[str, ...], description: str, as_json: bool, verbose: bool) -> None:
+def command(
+    *, config_path: str, overrides: tuple[str, ...], description: str, if_new: bool, as_json: bool, verbose: bool
+) -> None:
     """Run the pipeline: images in, validated and pushed model out.
 
-    Exit codes: 0 pushed, 3 not blessed or not pushed, 2 bad configuration or data, 1 failure.
+    Exit codes: 0 pushed or nothing new, 3 not blessed or not pushed, 2 bad configuration or data, 1 failure.
     """
     config = load_configuration(config_path, overrides)
     with reported(config) as record:
+        if if_new and _has_nothing_to_do(config):
+            record.nothing_new = True
+            return
         execute(
             config,
             "run",
@@ -79,6 +87,14 @@ def _run(
         raise NotBlessedError(f"The model was not blessed, so it was not pushed. {' '.join(summary.reasons)}")
     if summary.pushed_to is None:
         raise NotBlessedError(f"The model was blessed, but it was not pushed. {' '.join(summary.refusals)}")
+
+
+def _has_nothing_to_do(config: DarkroomConfig) -> bool:
+    from pipeline.triggers import Decision, Trigger, decide  # noqa: PLC0415
+
+    decision, sentence = decide(config, Trigger.SCHEDULE)
+    click.echo(sentence, err=True)
+    return decision is Decision.NOTHING_NEW
 
 
 def _tell(config: DarkroomConfig, run_id: str, display: RunDisplay) -> None:

@@ -21,8 +21,8 @@ class KubeflowSection(Section):
     host: Annotated[str, Field(pattern=r"^https?://[^/@\s]+(/\S*)?$")] | None = Field(
         default=None, description="Address of the Pipelines API, such as `http://ml-pipeline.kubeflow:8888`."
     )
-    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = Field(
-        default="kubeflow", description="Where runs go, in a Kubeflow with several users."
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] | None = Field(
+        default=None, description="Where runs go in a Kubeflow with several users; null in one without."
     )
     experiment: str | None = Field(default=None, description="What runs are kept under; null is the pipeline's name.")
     token_file: str | None = Field(

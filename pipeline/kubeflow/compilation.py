@@ -6,7 +6,6 @@ import inspect
 import warnings
 from typing import Any
 
-import yaml
 from google.protobuf import json_format
 from kfp import dsl
 from kfp.dsl import PipelineTask, graph_component, structures
@@ -17,9 +16,11 @@ from darkroom.errors import ConfigurationError
 from pipeline.container_steps.outputs import DECISION
 from pipeline.kubeflow.parameters import RunParameter, run_parameters
 from pipeline.kubeflow.placing import place
-from pipeline.kubeflow.steps import RUN_ID, kebab_case, step_component
+from pipeline.kubeflow.steps import RUN_ID, step_component
+from pipeline.names import kebab_case
 from pipeline.topology import upstream_nodes
 from pipeline.triggers import Decision, Trigger
+from pipeline.yaml_text import yaml_of
 
 # Linux takes no argument of 128 KiB (MAX_ARG_STRLEN); the configuration is one.
 _LONGEST_CONFIGURATION = 100 * 1024
@@ -64,23 +65,12 @@ def compile_pipeline(config: DarkroomConfig, text: str, trigger: Trigger = Trigg
         pipeline = graph_component.GraphComponent(specification, tasks, display_name=config.pipeline_name)
     # Not by KFP's own writer: it puts defaults into a comment, which one of several lines breaks.
     documents = [json_format.MessageToDict(message) for message in (pipeline.pipeline_spec, pipeline.platform_spec)]
-    return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=120)
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML in which a text of several lines is seen as such."""
-
-    def represent_text(self, text: str) -> yaml.ScalarNode:
-        """A scalar, in lines where it has some."""
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _Dumper.represent_text)
+    return yaml_of(documents, sort_keys=True)
 
 
 def kubeflow_name(config: DarkroomConfig) -> str:
     """The pipeline's name, as far as Kubeflow's rules for names allow."""
-    return kebab_case(config.pipeline_name).replace("_", "-").replace(".", "-").strip("-")
+    return kebab_case(config.pipeline_name)
 
 
 def _check(config: DarkroomConfig, text: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from kfp.dsl import container_component_class, structures
 from kfp.dsl.placeholders import InputValuePlaceholder, OutputParameterPlaceholder, OutputPathPlaceholder
 
@@ -12,6 +10,7 @@ from darkroom.configuration.kubernetes_section import FINISH, PREPARE
 from darkroom.task import Task
 from pipeline.container_steps.outputs import CONFUSION_MATRIX, DECISION, METRICS, REPORT
 from pipeline.kubeflow.parameters import TRIGGER, RunParameter
+from pipeline.names import kebab_case
 from pipeline.topology import upstream_nodes
 
 # An input beside the run's parameters, which Kubeflow fills with the run's id.
@@ -68,11 +67,6 @@ def step_component(
         ),
     )
     return container_component_class.ContainerComponent(specification, lambda: None)
-
-
-def kebab_case(step: str) -> str:
-    """`ImageExampleGen` as `image-example-gen`: Kubernetes' names have no capitals."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", step).lower()
 
 
 def _artifacts(config: DarkroomConfig, step: str) -> tuple[str, ...]:
