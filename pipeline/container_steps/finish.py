@@ -10,6 +10,7 @@ from darkroom.configuration import DarkroomConfig
 from darkroom.configuration.kubernetes_section import PREPARE
 from pipeline.container_steps.notes import StepNote
 from pipeline.container_steps.outputs import REPORT, StepOutputs
+from pipeline.container_steps.turn import give_back
 from pipeline.features import SPLITS
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.report.run_report import RunReport, gather
@@ -36,6 +37,7 @@ def finish(config: DarkroomConfig, run_id: str, outputs: StepOutputs) -> Outcome
     Raises:
         OSError: the Pushgateway can't be reached, or refuses.
     """
+    give_back(config, run_id)
     run = next((run for run in RunHistory.of(config).runs() if run.run_id == run_id), None)
     note = StepNote.read(config, run_id, PREPARE)
     outcome, sentence = _outcome(config, run_id, run, note)

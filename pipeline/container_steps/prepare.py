@@ -10,9 +10,10 @@ from ml_metadata.metadata_store import metadata_store
 
 from darkroom.configuration import DarkroomConfig
 from darkroom.configuration.kubernetes_section import PREPARE
-from darkroom.errors import ConfigurationError
+from darkroom.errors import ConfigurationError, DarkroomError
 from pipeline.container_steps.notes import StepNote
 from pipeline.container_steps.outputs import DECISION, StepOutputs
+from pipeline.container_steps.turn import take_turn
 from pipeline.metadata_connection import metadata_connection
 from pipeline.runs.run_metrics import Outcome
 from pipeline.topology import upstream_nodes
@@ -35,6 +36,7 @@ def prepare(
 
     Raises:
         ConfigurationError: the configuration asks for steps that were not compiled, or for fewer.
+        DarkroomError: another run of this model is under way, and somebody wanted this one.
     """
     wanted = list(upstream_nodes(config))
     if compiled_nodes and sorted(compiled_nodes) != sorted(wanted):
@@ -45,7 +47,13 @@ def prepare(
         )
     # Steps without a dependency start together, and only one may make the tables.
     metadata_store.MetadataStore(metadata_connection(config))
-    decision, sentence = decide(config, trigger)
+    other = take_turn(config, run_id)
+    if other is not None and trigger is Trigger.MANUAL:
+        raise DarkroomError(f"the run {other} of {config.model.name} is under way; start this one when it has ended")
+    if other is not None:
+        decision, sentence = Decision.NOTHING_NEW, f"The run {other} is under way: nothing was trained."
+    else:
+        decision, sentence = decide(config, trigger)
     _log.info("%s: %s", decision.value, sentence)
     outcome = Outcome.NOTHING_NEW if decision is Decision.NOTHING_NEW else Outcome.FAILED
     StepNote(outcome=outcome, sentence=sentence, decision=decision, started=time.time()).write(config, run_id, PREPARE)

@@ -15,8 +15,6 @@ import pytest
 
 from tests.serving.gateway.running import eventually
 
-DATABASE, USER, PASSWORD = "darkroom", "darkroom", "pass word'\"\\"
-
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -27,6 +25,9 @@ class Database:
 
     port: int
     socket: Path
+    name: str = "darkroom"
+    user: str = "darkroom"
+    password: str = "pass word'\"\\"
 
     def run(self, statements: str) -> str:
         """Runs SQL as root."""
@@ -81,10 +82,10 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         )
     try:
         eventually(lambda: _answers(database), 60)
-        secret = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
+        secret = database.password.replace("\\", "\\\\").replace("'", "\\'")
         database.run(
-            f"create database {DATABASE}; create user '{USER}'@'%' identified by '{secret}'; "
-            f"grant all on {DATABASE}.* to '{USER}'@'%';"
+            f"create database {database.name}; create user '{database.user}'@'%' identified by '{secret}'; "
+            f"grant all on {database.name}.* to '{database.user}'@'%';"
         )
         yield database
     finally:

@@ -17,7 +17,6 @@ from tests.darkroom.command import darkroom
 from tests.monitoring.runs import held
 from tests.pipeline.image_sets import write_digits
 from tests.pipeline.kubeflow.ir_runner import IrRunner
-from tests.pipeline.kubeflow.mariadb import DATABASE, PASSWORD, USER
 
 pytest_plugins = ("tests.monitoring.programs", "tests.pipeline.kubeflow.mariadb")
 
@@ -48,7 +47,7 @@ class Cluster:
         write_digits(root / "images")
         self.config = root / "darkroom.yaml"
         told = f", pushgateway: '{pushgateway}'" if pushgateway else ""
-        database = f"{{host: 127.0.0.1, port: {mariadb.port}, database: {DATABASE}, user: {USER}}}"
+        database = f"{{host: 127.0.0.1, port: {mariadb.port}, database: {mariadb.name}, user: {mariadb.user}}}"
         self.config.write_text(f"""\
 # It's the "cluster's" own.
 data: {{images: images}}
@@ -64,7 +63,7 @@ kubernetes:
 """)
         done = darkroom("compile", "-c", self.config)
         assert done.returncode == 0, done.stderr
-        secrets = {("darkroom-metadata", "password"): PASSWORD}
+        secrets = {("darkroom-metadata", "password"): mariadb.password}
         self.runner = IrRunner(done.stdout, root / "kubeflow", secrets)
 
     def versions(self):
@@ -88,7 +87,7 @@ def cluster(tmp_path_factory, mariadb, request):
     has_gateway = shutil.which("prometheus-pushgateway") is not None
     gateway = request.getfixturevalue("pushgateway") if has_gateway else None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DARKROOM_METADATA_PASSWORD", PASSWORD)
+        patch.setenv("DARKROOM_METADATA_PASSWORD", mariadb.password)
         yield Cluster(tmp_path_factory.mktemp("cluster"), mariadb, gateway)
 
 
