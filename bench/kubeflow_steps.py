@@ -3,7 +3,7 @@
     python bench/kubeflow_steps.py
 
 Compiles the quickstart's configuration. Then runs the pipeline, and after it the command line of a container's step for
-each node: nothing changed, so that what is left is the start of Python, the imports and TFX's launcher. Prints the table
+each node: nothing changed, so what is left is the start of Python, the imports and TFX's launcher. Prints the table
 and writes bench/results/kubeflow_steps.json.
 """
 
