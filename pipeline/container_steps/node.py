@@ -30,7 +30,8 @@ def run_step(config: DarkroomConfig, node_id: str, run_id: str, outputs: StepOut
     """
     result = run_node(create_pipeline(config), node_id, run_id)
     _log.info("%s %s in %.1f s", node_id, result.state.value, result.seconds)
-    describe_run(metadata_connection(config), run_id, facts_of(config))
+    # Each step is a process of its own, and that this one ends says nothing about the run.
+    describe_run(metadata_connection(config), run_id, facts_of(config).model_copy(update={"process": None}))
     if "evaluation" in result.outputs:
         outputs.describe(metadata_of(EvaluationReport.read(result.outputs["evaluation"][0].uri)))
     return result
