@@ -82,12 +82,12 @@ ENTRYPOINT ["darkroom", "model-server", "--host", "0.0.0.0"]
 CMD ["--model-base-path", "/models"]
 
 FROM builder AS pipeline-environment
-RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving --no-install-project
+RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving --extra tracing --no-install-project
 COPY darkroom darkroom
 COPY pipeline pipeline
 COPY preprocessing preprocessing
 COPY serving serving
-RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving --no-editable
+RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving --extra tracing --no-editable
 
 FROM base AS pipeline
 COPY --from=pipeline-environment /opt/darkroom/.venv /opt/darkroom/.venv

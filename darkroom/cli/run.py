@@ -113,6 +113,15 @@ def _tell(config: DarkroomConfig, run_id: str, display: RunDisplay) -> None:
     with display.waiting("Drawing the report"):
         path = write_page(report, page_path(config, run_id))
     display.report(path)
+    if config.pipeline.otlp_endpoint is not None:
+        from pipeline.runs.run_trace import send_trace  # noqa: PLC0415
+
+        try:
+            send_trace(run, config.model.name, config.pipeline.otlp_endpoint)
+        except OSError as error:
+            # As with a Pushgateway that is away: the run's own outcome counts.
+            _log.warning("The run's trace was not sent", exc_info=True)
+            display.note(f"pipeline.otlp_endpoint: {error}")
     uri = config.pipeline.mlflow_tracking_uri
     if uri is not None:
         from pipeline.runs.mlflow_log import MlflowFailedError, log_run  # noqa: PLC0415

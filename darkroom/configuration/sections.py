@@ -33,6 +33,11 @@ class PipelineSection(Section):
         description="Prometheus Pushgateway that `darkroom run` tells how it ended, such as `http://pushgateway:9091`; "
         "null tells nobody.",
     )
+    otlp_endpoint: Annotated[str, Field(pattern=r"^https?://[^/@\s]+$")] | None = Field(
+        default=None,
+        description="OpenTelemetry collector (OTLP over gRPC) that gets each run as a trace, such as "
+        "`http://collector:4317`; needs the extra `tracing`.",
+    )
 
 
 class BeamSection(Section):

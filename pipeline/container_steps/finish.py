@@ -45,16 +45,29 @@ def finish(config: DarkroomConfig, run_id: str, outputs: StepOutputs) -> Outcome
     report = gather(run) if run is not None else None
     outputs.write(REPORT, _page(report) if report is not None else _short_page(config, outcome, sentence))
     outputs.describe({REPORT: {"outcome": outcome.value, "sentence": sentence}})
+    if run is not None and report is not None:
+        _tell_others(config, run, report)
+    # Last, for a step that fails is tried again, and this counts.
     if config.pipeline.pushgateway is not None:
         started = note.started if note is not None and note.started is not None else time.time()
         findings = _findings(report) if report is not None else None
         metrics = RunMetrics(config.model.name, outcome, seconds=time.time() - started, facts=findings)
         push(config.pipeline.pushgateway, metrics)
-    if config.pipeline.mlflow_tracking_uri is not None and report is not None:
+    return outcome
+
+
+def _tell_others(config: DarkroomConfig, run: PastRun, report: RunReport) -> None:
+    if config.pipeline.otlp_endpoint is not None:
+        from pipeline.runs.run_trace import send_trace  # noqa: PLC0415 - an extra
+
+        try:
+            send_trace(run, config.model.name, config.pipeline.otlp_endpoint)
+        except OSError:
+            _log.warning("The run's trace was not sent", exc_info=True)
+    if config.pipeline.mlflow_tracking_uri is not None:
         from pipeline.runs.mlflow_log import log_run  # noqa: PLC0415 - an extra
 
         log_run(report, config.pipeline.mlflow_tracking_uri)
-    return outcome
 
 
 def _outcome(config: DarkroomConfig, run_id: str, run: PastRun | None, note: StepNote | None) -> tuple[Outcome, str]:
