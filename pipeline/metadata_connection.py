@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
+from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from darkroom.configuration import DarkroomConfig
 from darkroom.configuration.metadata_section import MetadataSection
+from darkroom.errors import DarkroomError
 
 
 def metadata_connection(config: DarkroomConfig) -> metadata_store_pb2.ConnectionConfig:
@@ -21,6 +23,25 @@ def metadata_connection(config: DarkroomConfig) -> metadata_store_pb2.Connection
     connection.sqlite.filename_uri = path
     connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
     return connection
+
+
+def open_store(connection: metadata_store_pb2.ConnectionConfig) -> metadata_store.MetadataStore:
+    """The store of a connection; its tables are made where they are missing.
+
+    Raises:
+        DarkroomError: there is no such database, or it lets nobody in; ML Metadata does not say which.
+    """
+    try:
+        return metadata_store.MetadataStore(connection)
+    except RuntimeError as error:
+        if not connection.HasField("mysql"):
+            raise
+        place = f"{connection.mysql.database} at {connection.mysql.host}:{connection.mysql.port}"
+        raise DarkroomError(
+            f"pipeline.metadata: the database {place} cannot be opened as {connection.mysql.user}. Is it there, is the "
+            "password in the environment (password_variable), and is the user's one of mysql_native_password? ML "
+            "Metadata speaks no other"
+        ) from error
 
 
 def _fill_in(

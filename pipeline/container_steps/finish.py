@@ -6,8 +6,11 @@ import logging
 import time
 from html import escape
 
+from ml_metadata.errors import StatusError
+
 from darkroom.configuration import DarkroomConfig
 from darkroom.configuration.kubernetes_section import PREPARE
+from darkroom.errors import DarkroomError
 from pipeline.container_steps.notes import StepNote
 from pipeline.container_steps.outputs import REPORT, StepOutputs
 from pipeline.container_steps.turn import give_back
@@ -19,6 +22,7 @@ from pipeline.runs.past_run import PastRun
 from pipeline.runs.records import RecordedState
 from pipeline.runs.run_metrics import Outcome, RunFindings, RunMetrics, push
 from pipeline.topology import upstream_nodes
+from pipeline.triggers import Decision
 
 _log = logging.getLogger(__name__)
 
@@ -38,11 +42,11 @@ def finish(config: DarkroomConfig, run_id: str, outputs: StepOutputs) -> Outcome
         OSError: the Pushgateway can't be reached, or refuses.
     """
     give_back(config, run_id)
-    run = next((run for run in RunHistory.of(config).runs() if run.run_id == run_id), None)
+    run = _find(config, run_id)
     note = StepNote.read(config, run_id, PREPARE)
     outcome, sentence = _outcome(config, run_id, run, note)
     _log.info("%s: %s", outcome.value, sentence)
-    report = gather(run) if run is not None else None
+    report = _report(run) if run is not None else None
     outputs.write(REPORT, _page(report) if report is not None else _short_page(config, outcome, sentence))
     outputs.describe({REPORT: {"outcome": outcome.value, "sentence": sentence}})
     if run is not None and report is not None:
@@ -54,6 +58,24 @@ def finish(config: DarkroomConfig, run_id: str, outputs: StepOutputs) -> Outcome
         metrics = RunMetrics(config.model.name, outcome, seconds=time.time() - started, facts=findings)
         push(config.pipeline.pushgateway, metrics)
     return outcome
+
+
+def _find(config: DarkroomConfig, run_id: str) -> PastRun | None:
+    """The run; None where no component began, or the records cannot be read: how it ended is told all the same."""
+    try:
+        return next((run for run in RunHistory.of(config).runs() if run.run_id == run_id), None)
+    except (DarkroomError, StatusError):
+        _log.exception("The metadata store cannot be read")
+        return None
+
+
+def _report(run: PastRun) -> RunReport | None:
+    """None where an artifact is gone or broken."""
+    try:
+        return gather(run)
+    except (OSError, ValueError, KeyError):
+        _log.exception("The run's artifacts cannot be read")
+        return None
 
 
 def _tell_others(config: DarkroomConfig, run: PastRun, report: RunReport) -> None:
@@ -73,8 +95,12 @@ def _tell_others(config: DarkroomConfig, run: PastRun, report: RunReport) -> Non
 def _outcome(config: DarkroomConfig, run_id: str, run: PastRun | None, note: StepNote | None) -> tuple[Outcome, str]:
     if run is None:
         if note is None:
-            return Outcome.FAILED, "The run ended before its first step did."
-        return note.outcome, note.sentence
+            return Outcome.FAILED, f"{PREPARE} did not come to its end."
+        if note.decision is not Decision.TRAIN:
+            return note.outcome, note.sentence
+        notes = (StepNote.read(config, run_id, node) for node in upstream_nodes(config))
+        left = next((one for one in notes if one is not None), None)
+        return (left.outcome, left.sentence) if left else (Outcome.FAILED, "No component came to its end.")
     stopped = _stopped(config, run)
     if stopped is not None:
         left = StepNote.read(config, run_id, stopped)

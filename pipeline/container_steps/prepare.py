@@ -6,15 +6,13 @@ import logging
 import time
 from collections.abc import Sequence
 
-from ml_metadata.metadata_store import metadata_store
-
 from darkroom.configuration import DarkroomConfig
 from darkroom.configuration.kubernetes_section import PREPARE
 from darkroom.errors import ConfigurationError, DarkroomError
 from pipeline.container_steps.notes import StepNote
 from pipeline.container_steps.outputs import DECISION, StepOutputs
 from pipeline.container_steps.turn import take_turn
-from pipeline.metadata_connection import metadata_connection
+from pipeline.metadata_connection import metadata_connection, open_store
 from pipeline.runs.run_metrics import Outcome
 from pipeline.topology import upstream_nodes
 from pipeline.triggers import Decision, Trigger, decide
@@ -46,7 +44,7 @@ def prepare(
             "which steps there are. Set them in darkroom.yaml, run darkroom compile, and upload the result"
         )
     # Steps without a dependency start together, and only one may make the tables.
-    metadata_store.MetadataStore(metadata_connection(config))
+    open_store(metadata_connection(config))
     other = take_turn(config, run_id)
     if other is not None and trigger is Trigger.MANUAL:
         raise DarkroomError(f"the run {other} of {config.model.name} is under way; start this one when it has ended")

@@ -13,7 +13,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from darkroom.configuration import DarkroomConfig
 from darkroom.errors import DarkroomError
-from pipeline.metadata_connection import metadata_connection
+from pipeline.metadata_connection import metadata_connection, open_store
 from pipeline.runs.past_run import PastRun
 from pipeline.runs.records import ArtifactRecord, NodeRecord, RecordedState
 from pipeline.runs.run_facts import PROPERTY, RunFacts
@@ -52,11 +52,15 @@ class RunHistory:
         return cls(metadata_connection(config), config.pipeline_name)
 
     def runs(self) -> list[PastRun]:
-        """All, newest first; none where the pipeline never ran."""
+        """All, newest first; none where the pipeline never ran.
+
+        Raises:
+            DarkroomError: the database cannot be opened.
+        """
         uri = self._connection.sqlite.filename_uri
         if uri and not Path(uri).exists():
             return []
-        store = metadata_store.MetadataStore(self._connection)
+        store = open_store(self._connection)
         found = [self._run(store, context) for context in self._contexts(store)]
         # Kubeflow's ids of runs are no moments.
         return sorted(found, key=lambda run: (run.started, run.run_id), reverse=True)
