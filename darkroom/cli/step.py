@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from darkroom.configuration import DarkroomConfig
 from darkroom.configuration.kubernetes_section import FINISH, PREPARE, STEPS
 from darkroom.configuration.load import DEFAULT_FILE, parse_configuration
 from darkroom.errors import ConfigurationError, DarkroomError, DataError, TrainingPausedError
+
+if TYPE_CHECKING:
+    from pipeline.triggers import Trigger
 
 # Kubernetes' own word for the run, for versions of Kubeflow that leave their placeholder as it is.
 _RUN_ID_VARIABLE = "DARKROOM_RUN_ID"
@@ -48,9 +52,19 @@ def command(
     Exit codes: 0 done, 2 bad configuration or data, 4 training paused, 1 failure; what a model is worth changes none.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s", force=True)
-    given = [f"{key}={value}" for key, value in parameters if value]
-    config = parse_configuration(configuration, Path(folder) / DEFAULT_FILE, (*given, *_pairs(overrides)))
+    file = Path(folder) / DEFAULT_FILE
     run_id = _known(run_id)
+    try:
+        given = [f"{key}={value}" for key, value in parameters if value]
+        config = parse_configuration(configuration, file, (*given, *_pairs(overrides)))
+    except ConfigurationError as error:
+        if name not in (PREPARE, FINISH):
+            raise
+        # A run with bad parameters is told of, too: what the configuration says without them is enough for that.
+        config = parse_configuration(configuration, file)
+        if name == PREPARE:
+            _leave_note(config, run_id, name, error)
+            raise
     from pipeline.container_steps.outputs import StepOutputs  # noqa: PLC0415
 
     wanted = StepOutputs({key: Path(path) for key, path in outputs}, executor_input)
@@ -62,9 +76,8 @@ def command(
     try:
         if name == PREPARE:
             from pipeline.container_steps.prepare import prepare  # noqa: PLC0415
-            from pipeline.triggers import Trigger  # noqa: PLC0415
 
-            prepare(config, run_id, Trigger(trigger), [node for node in nodes.split(",") if node], wanted)
+            prepare(config, run_id, _trigger(trigger), [node for node in nodes.split(",") if node], wanted)
         else:
             from pipeline.container_steps.node import run_step  # noqa: PLC0415
 
@@ -82,6 +95,15 @@ def _pairs(overrides: str) -> list[str]:
     if not isinstance(pairs, list) or not all(isinstance(pair, str) for pair in pairs):
         raise ConfigurationError('overrides: must be a list of texts, such as ["training.batch_size=64"]')
     return pairs
+
+
+def _trigger(text: str) -> Trigger:
+    from pipeline.triggers import Trigger  # noqa: PLC0415
+
+    try:
+        return Trigger(text)
+    except ValueError as error:
+        raise ConfigurationError(f"trigger: must be {', '.join(Trigger)}, found {text!r}") from error
 
 
 def _known(run_id: str) -> str:
