@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from darkroom.configuration import DarkroomConfig
+from darkroom.configuration.annotations import is_section, section_in
 from darkroom.errors import ConfigurationError
 
 # The whole of darkroom.yaml; further KEY=VALUE pairs; why the run was started.
@@ -61,10 +62,21 @@ def _keyed(values: dict[str, Any], key: str) -> RunParameter:
         if not isinstance(value, dict) or part not in value:
             raise ConfigurationError(f"kubeflow.parameters: {key} is no key of this configuration")
         value = value[part]
-    if isinstance(value, dict):
+    if _is_section(key):
         raise ConfigurationError(f"kubeflow.parameters: {key} is a section; name a key in it")
     for kind, name in _TYPES:
         if isinstance(value, kind):
             return RunParameter(key.replace(".", "_"), key, name, value)
-    # None, and lists: as YAML, which is how a step reads it.
-    return RunParameter(key.replace(".", "_"), key, "String", "" if value is None else yaml.safe_dump(value).strip())
+    # None, lists, and what else may stand for one value: as YAML, which is how a step reads it.
+    text = "" if value is None else yaml.safe_dump(value, default_flow_style=True).strip()
+    return RunParameter(key.replace(".", "_"), key, "String", text)
+
+
+def _is_section(key: str) -> bool:
+    annotation: Any = DarkroomConfig
+    for part in key.split("."):
+        section = section_in(annotation)
+        if section is None:
+            return False
+        annotation = section.model_fields[part].annotation
+    return is_section(annotation)
