@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+import yaml
 
 from darkroom.configuration import DarkroomConfig
 from darkroom.configuration.kubernetes_section import FINISH, PREPARE, STEPS
@@ -55,7 +57,7 @@ def command(
     file = Path(folder) / DEFAULT_FILE
     run_id = _known(run_id)
     try:
-        given = [f"{key}={value}" for key, value in parameters if value]
+        given = _changed(parse_configuration(configuration, file), parameters)
         config = parse_configuration(configuration, file, (*given, *_pairs(overrides)))
     except ConfigurationError as error:
         if name not in (PREPARE, FINISH):
@@ -85,6 +87,31 @@ def command(
     except Exception as error:
         _leave_note(config, run_id, name, error)
         raise
+
+
+def _changed(config: DarkroomConfig, parameters: Sequence[tuple[str, str]]) -> list[str]:
+    """The parameters that say something else than the configuration.
+
+    Others are left out: some keys may not be given where they mean nothing. An empty value is the default of a key that
+    has none.
+    """
+    values = config.model_dump(mode="json")
+    return [f"{key}={text}" for key, text in parameters if text and _read(text) != _value(values, key)]
+
+
+def _read(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        # Another value, in any case; who applies it says what is wrong.
+        return text
+
+
+def _value(values: Any, key: str) -> Any:
+    """That of a key; None where there is none."""
+    for part in key.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return values
 
 
 def _pairs(overrides: str) -> list[str]:

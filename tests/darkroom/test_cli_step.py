@@ -20,11 +20,12 @@ def step(tmp_path):
     ("arguments", "said"),
     [
         (("--parameter", "training.epochs", "-1"), "training.epochs"),
+        (("--parameter", "training.epochs", "["), "not valid YAML"),
         (("--overrides", '["training.epoks=3"]'), "did you mean training.epochs?"),
         (("--overrides", '{"a": 1}'), "must be a list of texts"),
         (("--trigger", "moon"), "must be manual, schedule, drift, found 'moon'"),
     ],
-    ids=["value", "key", "form", "trigger"],
+    ids=["value", "yaml", "key", "form", "trigger"],
 )
 def test_bad_parameters_are_told_by_the_last_step_too(arguments, said, step, tmp_path):
     prepared = step("Prepare", *arguments)
