@@ -185,7 +185,7 @@ def measure_ingestion(images: str, out: str, ledgers: str | None = None) -> dict
     )
     seconds = time.monotonic() - start
     after = Ledger.read(f"{examples.uri}/splits.npz")
-    moved = sum(int((after.look_up(old.hashes.view(np.uint8).reshape(-1, 32)) != old.splits).sum()) for old in before)
+    moved = sum(int((after.look_up(old.rows["sha256"]) != old.splits).sum()) for old in before)
     files = sorted(Path(examples.uri).glob("Split-*/*"))
     return {
         "seconds": seconds,

@@ -41,6 +41,7 @@ class RunSummary(BaseModel):
     Attributes:
         images: how many in each split.
         labels: class names in id order.
+        spans: of data that were taken, by name, the oldest first; none of a source without spans.
         quarantined: the files that were put aside.
         notes: what people should know about the data and about the training.
         anomalies: what TFDV's validator found in a split, one sentence each.
@@ -67,6 +68,7 @@ class RunSummary(BaseModel):
     model_name: str
     images: dict[str, int]
     labels: tuple[str, ...]
+    spans: tuple[str, ...]
     quarantined: tuple[QuarantinedFile, ...]
     notes: tuple[str, ...]
     anomalies: tuple[str, ...]
@@ -103,6 +105,7 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
         model_name=config.model.name,
         images={split: facts.split_size(split) for split in SPLITS},
         labels=facts.labels,
+        spans=facts.spans,
         quarantined=tuple(
             QuarantinedFile(file=entry.file, label=entry.label, reason=entry.reason, detail=entry.detail)
             for entry in refused

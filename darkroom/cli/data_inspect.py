@@ -42,6 +42,8 @@ def inspect(config_path: str, overrides: tuple[str, ...], as_json: bool, verbose
             page.write_text(data_page(report), encoding="utf-8", errors="replace")
         except OSError as error:
             raise DarkroomError(f"{page}: cannot be written ({error.strerror}); name another file with -o") from error
+        if report.facts.spans:
+            streams.console.print(f"spans: {', '.join(report.facts.spans)}", markup=False, soft_wrap=True)
         streams.console.print(_table(report))
         for reason, count in Counter(entry.reason for entry in report.quarantined).most_common():
             streams.console.print(f"put aside: {reason} {count}", markup=False)

@@ -111,6 +111,8 @@ class RunDisplay:
         images = "  ".join(f"{split} {count:,}" for split, count in summary.images.items())
         put_aside = f"  put aside {len(summary.quarantined)}" if summary.quarantined else ""
         table.add_row("images", f"{images}{put_aside}")
+        if summary.spans:
+            table.add_row("spans", escape(", ".join(summary.spans)))
         if summary.labels:
             table.add_row("classes", f"{len(summary.labels)}")
         table.add_row("preprocessing", summary.preprocessing_version)

@@ -55,6 +55,7 @@ def describe(
         else {},
         quarantined=quarantined,
         notes=(*_rare_classes(labels, counts), *_conflicts(conflicts, is_regression)),
+        spans=tuple(str(span) for span in options.spans),
     )
 
 

@@ -41,6 +41,7 @@ def data_page(report: DataReport) -> str:
     parts = [
         f"<h1>{escape(facts.source)}</h1>",
         "".join(f'<p class="note">{escape(note)}</p>' for note in (*facts.notes, *report.anomalies)),
+        f"<p>spans: {escape(', '.join(facts.spans))}</p>" if facts.spans else "",
         "<h2>Images</h2>",
         _balance(report),
         "<h2>Sizes and looks</h2>",
