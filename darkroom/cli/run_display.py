@@ -105,7 +105,7 @@ class RunDisplay:
     def outcome(self, summary: RunSummary) -> None:
         """The table at the end."""
         self._quarantine(summary.quarantined)
-        for note in (*summary.notes, *summary.anomalies):
+        for note in (*summary.notes, *summary.anomalies, *summary.drift):
             self._print(f"[yellow]![/] {escape(note)}")
         table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
         images = "  ".join(f"{split} {count:,}" for split, count in summary.images.items())

@@ -14,6 +14,7 @@ from darkroom.configuration.section import Section
 from darkroom.configuration.span_section import SpanChoice, check_span_pattern, has_span
 from darkroom.configuration.split_ratios import SplitRatios
 from darkroom.configuration.tfrecords_section import TfRecordsSection
+from darkroom.configuration.validation_section import ValidationSection
 from darkroom.task import Task
 from preprocessing.images import ImageLimits
 
@@ -82,6 +83,9 @@ class DataSection(Section):
     max_quarantined: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.01,
         description="Largest share of images that may be put aside; above it the run ends with the reasons.",
+    )
+    validation: ValidationSection = Field(
+        default_factory=ValidationSection, description="What the data must look like, and how far it may move."
     )
     limits: ImageLimits = Field(
         default_factory=ImageLimits, description="Images beyond these are put aside and named in the summary."

@@ -60,6 +60,8 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
         finally:
             storage.remove_folder(staging)
         if options.spans:
+            # Statistics and anomalies get it from here; TFX's driver sets a custom property alone.
+            examples.span = options.spans[-1].number
             examples.set_string_custom_property(SPANS_PROPERTY, ",".join(span.name for span in options.spans))
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
