@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -71,7 +72,8 @@ class Ledger:
     def write(self, path: str) -> None:
         """Writes the ledger as .npz: `split` `[N]` uint8, and `[N]` of each field. Readers never see a part of it."""
         content = io.BytesIO()
-        np.savez_compressed(content, split=self.splits, **{name: self.rows[name] for name in _KEPT})
+        fields: dict[str, Any] = {name: self.rows[name] for name in _KEPT}
+        np.savez_compressed(content, split=self.splits, **fields)
         storage.write_whole(path, content.getvalue())
 
     def look_up(self, hashes: np.ndarray) -> np.ndarray:
@@ -95,13 +97,14 @@ class Ledger:
         kept = np.zeros(len(rows), ROW)
         for name in _KEPT:
             kept[name] = rows[name]
-        known, new = self.rows.copy(), {}
+        known = self.rows.copy()
+        new: dict[bytes, tuple[Any, int]] = {}
         for row, split in zip(kept, splits, strict=True):
             key = row["sha256"].tobytes()
             if key in places:
                 known[places[key]] = row
             elif split >= 0:
-                new.setdefault(key, (row, split))
+                new.setdefault(key, (row, int(split)))
         joined = np.concatenate([known, np.array([row for row, _ in new.values()], ROW)])
         decided = np.concatenate([self.splits, np.array([split for _, split in new.values()], np.uint8)])
         order = sha256_order(joined)

@@ -152,8 +152,8 @@ def fill_span(path: str, span: Span) -> str:
     def digits(found: re.Match[str]) -> str:
         if found[0] in _DATE_DIGITS:
             day = _EPOCH + timedelta(days=span.number)
-            part, width = _DATE_DIGITS[found[0]]
-            return str(getattr(day, part)).zfill(width)
+            part, places = _DATE_DIGITS[found[0]]
+            return str(getattr(day, part)).zfill(places)
         is_span = found[0].startswith("{SPAN")
         width = found["span_width"] if is_span else found["version_width"]
         text = span.name if is_span else span.version or ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import tensorflow_data_validation as tfdv
 from pydantic import BaseModel, ConfigDict
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -9,7 +11,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 from darkroom.configuration.validation_section import ValidationSection
 from pipeline import features
 
-Statistics = statistics_pb2.DatasetFeatureStatisticsList
+Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
 # What is compared: the name of its limits in the configuration, by feature.
 COMPARED = {

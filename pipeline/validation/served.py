@@ -111,9 +111,9 @@ def _add_histogram(stats: statistics_pb2.NumericStatistics, histogram: Histogram
             for bucket, (low, high) in enumerate(pairwise(cuts)):
                 counts[bucket] += count * max(min(end, high) - max(start, low), 0) / (end - start)
     target = stats.histograms.add(type=statistics_pb2.Histogram.STANDARD)
-    for (low, high), count in zip(pairwise(cuts), counts, strict=True):
-        if count or low < high:
-            target.buckets.add(low_value=low, high_value=high, sample_count=count)
+    for (low, high), share in zip(pairwise(cuts), counts, strict=True):
+        if share or low < high:
+            target.buckets.add(low_value=low, high_value=high, sample_count=share)
 
 
 def _bounds(histogram: Histogram) -> list[float]:
