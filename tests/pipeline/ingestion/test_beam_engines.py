@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dask.distributed import LocalCluster, default_client
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
@@ -12,7 +13,8 @@ from pipeline.ingestion.executor import ImageExecutor
 from pipeline.ingestion.options import IngestionOptions
 from pipeline.ingestion.quarantine import Quarantine
 from preprocessing.images import ImageLimits
-from tests.pipeline.image_sets import write_bad_files, write_digits
+from tests.pipeline.image_sets import write_bad_files
+from tests.preprocessing.made_images import jpeg_bytes
 
 # Worker processes import TensorFlow.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -23,7 +25,14 @@ MULTI_PROCESS = ("--runner=DirectRunner", "--direct_running_mode=multi_processin
 @pytest.fixture(scope="module")
 def ingest(tmp_path_factory):
     """Ingests the same images with other Beam options; gives the content of each file by name."""
-    root = write_digits(tmp_path_factory.mktemp("images"), digits=(0, 1), of_each=20)
+    root = tmp_path_factory.mktemp("images")
+    random = np.random.default_rng(0)
+    for name in ("0", "1"):
+        (root / name).mkdir()
+        for number in range(12):
+            # Large JPEGs are looked at while they are verified: no worker need trace the decoder.
+            pixels = random.integers(0, 255, (256, 256, 3), np.uint8)
+            (root / name / f"{number}.jpg").write_bytes(jpeg_bytes(pixels))
     write_bad_files(root / "1")
     options = IngestionOptions(root=str(root), ratios=SplitRatios(), limits=ImageLimits()).model_dump_json()
 
