@@ -145,8 +145,8 @@ def measure_speed(folder: str) -> dict[str, float]:
         def ingest() -> None:
             step.start_bundle()
             for path in paths:
-                step.process(LabelledImage(path, path, label=0, text="a"))
-            list(step.finish_bundle())
+                list(step.process(LabelledImage(path, path, label=0, text="a")))
+            step.finish_bundle()
 
         return {"bare": _best(bare, len(paths)), "ingestion": _best(ingest, len(paths))}
 
