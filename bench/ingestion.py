@@ -145,8 +145,8 @@ def measure_speed(folder: str) -> dict[str, float]:
         def ingest() -> None:
             step.start_bundle()
             for path in paths:
-                step.process(LabelledImage(path, path, label=0, text="a"))
-            list(step.finish_bundle())
+                list(step.process(LabelledImage(path, path, label=0, text="a")))
+            step.finish_bundle()
 
         return {"bare": _best(bare, len(paths)), "ingestion": _best(ingest, len(paths))}
 
@@ -185,7 +185,7 @@ def measure_ingestion(images: str, out: str, ledgers: str | None = None) -> dict
     )
     seconds = time.monotonic() - start
     after = Ledger.read(f"{examples.uri}/splits.npz")
-    moved = sum(int((after.look_up(old.hashes.view(np.uint8).reshape(-1, 32)) != old.splits).sum()) for old in before)
+    moved = sum(int((after.look_up(old.rows["sha256"]) != old.splits).sum()) for old in before)
     files = sorted(Path(examples.uri).glob("Split-*/*"))
     return {
         "seconds": seconds,

@@ -32,6 +32,9 @@ from pipeline.statistics.tfdv_options import statistics_options
 from pipeline.topology import goes_on
 from pipeline.training.options import EXPORT_KEY, OPTIONS_KEY, STATE_ROOT_KEY, TrainerOptions
 from pipeline.tuning.options import TUNING_KEY, TUNING_ROOT_KEY
+from pipeline.validation.component import DataValidator
+from pipeline.validation.curated_schema import CuratedSchema
+from pipeline.validation.previous_data import PreviousData
 
 # Beam runners whose workers are this process, or its children in the same environment.
 _LOCAL_RUNNERS = ("DirectRunner",)
@@ -42,11 +45,11 @@ class _Data:
     """The components that come before any training.
 
     Attributes:
-        components: in order.
+        components: in order, Transform last.
         examples, schema, transform_graph: their outputs.
     """
 
-    components: tuple[base_component.BaseComponent, ...]
+    components: tuple[base_node.BaseNode, ...]
     examples: BaseChannel
     schema: BaseChannel
     transform_graph: BaseChannel
@@ -129,17 +132,28 @@ def create_tuning_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
 
 
 def create_data_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
-    """The part of a configuration's pipeline that looks at the data: ingestion, statistics, schema, anomalies."""
-    return _pipeline(config, list(_data(config).components[:4]))
+    """The part of a configuration's pipeline that looks at the data, before any training."""
+    return _pipeline(config, list(_data(config, is_trained_on=False).components[:-1]))
 
 
-def _data(config: DarkroomConfig) -> _Data:
+def _data(config: DarkroomConfig, *, is_trained_on: bool = True) -> _Data:
     example_gen = ImageExampleGen(IngestionOptions.from_configuration(config))
     examples = example_gen.outputs["examples"]
     statistics_gen = components.StatisticsGen(examples=examples, stats_options=statistics_options(config.data.task))
-    schema_gen = components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
+    schema_gen = _schema(config, statistics_gen)
     example_validator = components.ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
+    )
+    previous = Resolver(
+        strategy_class=PreviousData,
+        current=statistics_gen.outputs["statistics"],
+        previous=Channel(type=standard_artifacts.ExampleStatistics),
+    ).with_id("PreviousData")
+    data_validator = DataValidator(
+        statistics_gen.outputs["statistics"],
+        example_validator.outputs["anomalies"],
+        previous.outputs["previous"],
+        config,
     )
     transform = components.Transform(
         examples=examples,
@@ -150,12 +164,23 @@ def _data(config: DarkroomConfig) -> _Data:
         disable_statistics=True,
         custom_config={SPEC_KEY: config.preprocessing.model_dump_json()},
     )
+    if is_trained_on:
+        # Nothing trains on data that is blocked.
+        transform.add_upstream_node(data_validator)
     return _Data(
-        (example_gen, statistics_gen, schema_gen, example_validator, transform),
+        (example_gen, statistics_gen, schema_gen, example_validator, previous, data_validator, transform),
         examples,
         schema_gen.outputs["schema"],
         transform.outputs["transform_graph"],
     )
+
+
+def _schema(config: DarkroomConfig, statistics_gen: base_component.BaseComponent) -> base_component.BaseComponent:
+    """The schema that people curate, or one that is inferred from these very examples."""
+    path = config.data.validation.schema_file
+    if path is None:
+        return components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
+    return CuratedSchema(config.resolve(path)).with_id("SchemaGen")
 
 
 def _baseline() -> Resolver:

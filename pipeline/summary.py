@@ -7,7 +7,6 @@ from typing import Any
 
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict
-from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
@@ -22,6 +21,8 @@ from pipeline.model_description import DESCRIPTION_FILE
 from pipeline.pusher.refusal import REFUSAL_KEY
 from pipeline.runner import NodeResult
 from pipeline.serving_check.rule import Rule, read_rules
+from pipeline.validation.comparison import Comparison
+from pipeline.validation.data_check import DataCheck
 
 
 class QuarantinedFile(BaseModel):
@@ -41,9 +42,12 @@ class RunSummary(BaseModel):
     Attributes:
         images: how many in each split.
         labels: class names in id order.
+        spans: of data that were taken, by name, the oldest first; none of a source without spans.
         quarantined: the files that were put aside.
         notes: what people should know about the data and about the training.
         anomalies: what TFDV's validator found in a split, one sentence each.
+        drift: distances between sets of data above their limits, one sentence each.
+        comparisons: all distances: to the data before, between splits, to what was served.
         preprocessing_version: of the trained model.
         feeding: how the examples came to the network, and why; None for models of earlier versions.
         export: in which form the network is served, and why; None for models of earlier versions.
@@ -67,9 +71,12 @@ class RunSummary(BaseModel):
     model_name: str
     images: dict[str, int]
     labels: tuple[str, ...]
+    spans: tuple[str, ...]
     quarantined: tuple[QuarantinedFile, ...]
     notes: tuple[str, ...]
     anomalies: tuple[str, ...]
+    drift: tuple[str, ...]
+    comparisons: tuple[Comparison, ...]
     preprocessing_version: str
     feeding: dict[str, Any] | None
     export: str | None
@@ -93,6 +100,7 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
     """Gathers the summary of a run from the artifacts of its nodes."""
     facts = DatasetFacts.read(_output(results, "ImageExampleGen", "examples").uri)
     refused = read_report(_output(results, "ImageExampleGen", "quarantine").uri)
+    check = DataCheck.read(_output(results, "DataValidator", "data_check").uri)
     description = _description(_output(results, "Trainer", "model"))
     blessing = _output(results, "Evaluator", "blessing")
     report = EvaluationReport.read(_output(results, "Evaluator", "evaluation").uri)
@@ -103,12 +111,15 @@ def summarize(config: DarkroomConfig, results: dict[str, NodeResult]) -> RunSumm
         model_name=config.model.name,
         images={split: facts.split_size(split) for split in SPLITS},
         labels=facts.labels,
+        spans=facts.spans,
         quarantined=tuple(
             QuarantinedFile(file=entry.file, label=entry.label, reason=entry.reason, detail=entry.detail)
             for entry in refused
         ),
         notes=(*facts.notes, *_training_notes(description["training"])),
-        anomalies=tuple(_anomalies(_output(results, "ExampleValidator", "anomalies"))),
+        anomalies=check.anomalies,
+        drift=tuple(one.sentence for one in check.exceeded),
+        comparisons=check.comparisons,
         preprocessing_version=description["preprocessing"]["version"],
         feeding=description["training"].get("feeding"),
         export=description.get("export", {}).get("sentence"),
@@ -153,13 +164,3 @@ def _training_notes(training: dict[str, Any]) -> list[str]:
     if training.get("fallbacks"):
         notes.append("The weights from elsewhere did not help: this model was trained from scratch.")
     return [*notes, training["ended"]] if training.get("ended") else notes
-
-
-def _anomalies(artifact: Artifact) -> list[str]:
-    found = []
-    for split in artifact_utils.decode_split_names(artifact.split_names):
-        uri = artifact_utils.get_split_uri([artifact], split)
-        with tf.io.gfile.GFile(f"{uri}/SchemaDiff.pb", "rb") as file:
-            anomalies = anomalies_pb2.Anomalies.FromString(file.read())
-        found += [f"{split}: {name}: {info.description}" for name, info in sorted(anomalies.anomaly_info.items())]
-    return found

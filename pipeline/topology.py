@@ -20,13 +20,17 @@ def upstream_nodes(config: DarkroomConfig) -> dict[str, tuple[str, ...]]:
     examples, baseline, trained = ("ImageExampleGen",), ("Baseline",) if goes_on(config) else (), ("Trainer",)
     tuner = ("Tuner",) if config.tuning.enabled else ()
     lite = ("LiteExport",) if config.export.lite is not None else ()
+    # A curated schema is read from its file.
+    inferred = ("StatisticsGen",) if config.data.validation.schema_file is None else ()
     nodes = {
         "Baseline": (),
         "ImageExampleGen": (),
         "StatisticsGen": examples,
-        "SchemaGen": ("StatisticsGen",),
+        "SchemaGen": inferred,
         "ExampleValidator": ("StatisticsGen", "SchemaGen"),
-        "Transform": (*examples, "SchemaGen"),
+        "PreviousData": ("StatisticsGen",),
+        "DataValidator": ("StatisticsGen", "ExampleValidator", "PreviousData"),
+        "Transform": (*examples, "SchemaGen", "DataValidator"),
         **dict.fromkeys(tuner, (*examples, "Transform", *baseline)),
         "Trainer": (*examples, "SchemaGen", "Transform", *baseline, *tuner),
         "Evaluator": (*examples, *trained, "Baseline"),

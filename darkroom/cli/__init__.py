@@ -15,6 +15,7 @@ _COMMANDS = {
     "init": ("darkroom.cli.init", "Look at a folder of images and write a darkroom.yaml for it."),
     "run": ("darkroom.cli.run", "Run the pipeline: images in, validated and pushed model out."),
     "tune": ("darkroom.cli.tune", "Search for hyperparameters; a run can train with the best."),
+    "cross-validate": ("darkroom.cli.cross_validate", "Train and judge a model for each of k folds, for small sets."),
     "runs": ("darkroom.cli.runs", "List all runs with their outcomes and measures."),
     "report": ("darkroom.cli.report", "Write what a run did: a page, a model card, or JSON."),
     "diff": ("darkroom.cli.diff", "Show what changed between two runs."),

@@ -42,10 +42,12 @@ def inspect(config_path: str, overrides: tuple[str, ...], as_json: bool, verbose
             page.write_text(data_page(report), encoding="utf-8", errors="replace")
         except OSError as error:
             raise DarkroomError(f"{page}: cannot be written ({error.strerror}); name another file with -o") from error
+        if report.facts.spans:
+            streams.console.print(f"spans: {', '.join(report.facts.spans)}", markup=False, soft_wrap=True)
         streams.console.print(_table(report))
         for reason, count in Counter(entry.reason for entry in report.quarantined).most_common():
             streams.console.print(f"put aside: {reason} {count}", markup=False)
-        for note in (*report.facts.notes, *report.anomalies):
+        for note in (*report.facts.notes, *report.anomalies, *(one.sentence for one in report.check.exceeded)):
             streams.console.print(f"! {note}", markup=False, soft_wrap=True)
         streams.console.print(f"page: {page}", markup=False, soft_wrap=True)
         if as_json:
@@ -71,5 +73,7 @@ def _found(report: DataReport, page: Path) -> dict[str, Any]:
         **report.facts.model_dump(mode="json"),
         "reasons": dict(Counter(entry.reason for entry in report.quarantined)),
         "anomalies": list(report.anomalies),
+        "previous": report.check.previous,
+        "drift": [one.sentence for one in report.check.exceeded],
         "page": str(page),
     }

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from pipeline.statistics.data_report import DataReport
 
 # Looking at data must show what is wrong with it, also when that would end a run.
-_SEE_ALL = "data.max_quarantined=1.0"
+_SEE_ALL = (
+    "data.max_quarantined=1.0",
+    "data.validation.anomalies=warn",
+    "data.validation.drift=warn",
+    "data.validation.skew=warn",
+)
 
 
 def data_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,7 +51,7 @@ def with_report(
     action: Callable[[DarkroomConfig, DataReport, Streams], None],
 ) -> None:
     """Ingests the data and computes its statistics, as far as that is not done already, and acts on the report."""
-    config = load_configuration(config_path, (*overrides, _SEE_ALL))
+    config = load_configuration(config_path, (*overrides, *_SEE_ALL))
 
     def run(display: RunDisplay, streams: Streams) -> None:
         def create() -> Pipeline:
@@ -61,7 +66,7 @@ def with_report(
             "examples": "ImageExampleGen",
             "quarantine": "ImageExampleGen",
             "statistics": "StatisticsGen",
-            "anomalies": "ExampleValidator",
+            "data_check": "DataValidator",
         }
         artifacts = {key: results[node].outputs[key][0] for key, node in places.items()}
         action(config, data_report(artifacts), streams)

@@ -34,12 +34,21 @@ def stats(config_path: str, overrides: tuple[str, ...], as_json: bool, verbose: 
         if html is not None:
             _write_view(report, html)
         streams.console.print(_table(report))
+        streams.console.print(_comparisons(report))
+        if report.check.previous is None:
+            streams.console.print("no earlier data to compare with", markup=False)
         if as_json:
             measures = {
                 key: {split: asdict(measure) for split, measure in by_split.items()}
                 for key, by_split in report.measures.items()
             }
-            streams.stdout.write(json.dumps({"measures": measures, "formats": report.formats}) + "\n")
+            found = {
+                "measures": measures,
+                "formats": report.formats,
+                "previous": report.check.previous,
+                "comparisons": [one.model_dump() for one in report.check.comparisons],
+            }
+            streams.stdout.write(json.dumps(found) + "\n")
 
     with_report(config_path, overrides, verbose, action)
 
@@ -64,4 +73,23 @@ def _table(report: DataReport) -> Table:
         for split, found in by_split.items():
             numbers = (found.minimum, found.median, found.mean, found.deviation, found.maximum)
             table.add_row(MEASURES[key], split, f"{found.count:,}", *(f"{number:.5g}" for number in numbers))
+    return table
+
+
+def _comparisons(report: DataReport) -> Table:
+    """Distances to the data before, between splits, and to what was served."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("", "of", "against", "measure", "distance", "limit", ""):
+        table.add_column(head, justify="right" if head in {"distance", "limit"} else "left")
+    for one in report.check.comparisons:
+        limit = "" if one.limit is None else f"{one.limit:g}"
+        table.add_row(
+            one.feature.replace("_", " "),
+            one.current,
+            one.base,
+            one.measure.replace("_", " "),
+            f"{one.value:.3f}",
+            limit,
+            "above" if one.is_exceeded else "",
+        )
     return table

@@ -102,6 +102,12 @@ def run_nodes(
 
 def _check_images(config: DarkroomConfig) -> None:
     """The commonest mistakes, answered at once instead of after the imports."""
+    if config.data.has_spans:
+        from pipeline.ingestion.spans import survey_spans  # noqa: PLC0415
+
+        if "://" not in config.images_path:
+            survey_spans(config)
+        return
     if "://" in config.images_path:
         return
     if config.data.source not in {"images", "listing"}:

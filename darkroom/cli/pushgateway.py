@@ -64,6 +64,7 @@ def _push(url: str, model: str, record: RunRecord, seconds: float, ended_by: Bas
             epochs=summary.epochs,
             metrics=summary.metrics,
             baseline_metrics=summary.baseline_metrics,
+            drift=_distances(summary),
             blessed=summary.blessed,
             pushed_version=summary.pushed_version,
         )
@@ -74,6 +75,15 @@ def _push(url: str, model: str, record: RunRecord, seconds: float, ended_by: Bas
     except (OSError, ValueError) as error:
         _log.warning("The run's metrics were not pushed to %s", url, exc_info=True)
         click.echo(f"Warning: pipeline.pushgateway: the run's metrics were not pushed to {url}: {error}", err=True)
+
+
+def _distances(summary: RunSummary) -> dict[tuple[str, str, str], float]:
+    """The largest of each kind: there are two splits to compare the training split with."""
+    found: dict[tuple[str, str, str], float] = {}
+    for one in summary.comparisons:
+        key = one.kind, one.feature, one.measure
+        found[key] = max(found.get(key, 0.0), one.value)
+    return found
 
 
 def _outcome(ended_by: BaseException | None, facts: RunFindings | None) -> Outcome:

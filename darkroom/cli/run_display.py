@@ -105,12 +105,14 @@ class RunDisplay:
     def outcome(self, summary: RunSummary) -> None:
         """The table at the end."""
         self._quarantine(summary.quarantined)
-        for note in (*summary.notes, *summary.anomalies):
+        for note in (*summary.notes, *summary.anomalies, *summary.drift):
             self._print(f"[yellow]![/] {escape(note)}")
         table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
         images = "  ".join(f"{split} {count:,}" for split, count in summary.images.items())
         put_aside = f"  put aside {len(summary.quarantined)}" if summary.quarantined else ""
         table.add_row("images", f"{images}{put_aside}")
+        if summary.spans:
+            table.add_row("spans", escape(", ".join(summary.spans)))
         if summary.labels:
             table.add_row("classes", f"{len(summary.labels)}")
         table.add_row("preprocessing", summary.preprocessing_version)

@@ -46,8 +46,18 @@ def command(config_path: str, metrics: tuple[str, ...], limit: int | None, as_cs
     if not found:
         click.echo(f"The pipeline {config.pipeline_name} has not run yet; start it with darkroom run", err=True)
         return
+    spans = ("spans",) if any(row.spans for row in found) else ()
+    measures = (name.replace("_", " ") for name in names)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("run", "outcome", *(name.replace("_", " ") for name in names), "test set", "code", "description"):
+    for heading in (
+        "run",
+        "outcome",
+        *measures,
+        "test set",
+        *spans,
+        "code",
+        "description",
+    ):
         table.add_column(heading)
     for row in found:
         values = [row.metrics.get(name) for name in names]
@@ -56,6 +66,7 @@ def command(config_path: str, metrics: tuple[str, ...], limit: int | None, as_cs
             row.outcome,
             *("" if value is None else f"{value:.4f}" for value in values),
             f"{row.test_set} ({row.test_images:,})" if row.test_set is not None else "",
+            *((row.spans or "",) if spans else ()),
             _revision(row.code_revision or ""),
             row.description,
         )

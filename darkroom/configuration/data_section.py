@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -10,8 +11,10 @@ from darkroom.configuration.arrays_section import ArrayPair
 from darkroom.configuration.listing_section import ListingSection
 from darkroom.configuration.samples_section import SamplesSection
 from darkroom.configuration.section import Section
+from darkroom.configuration.span_section import SpanChoice, check_span_pattern, has_span
 from darkroom.configuration.split_ratios import SplitRatios
 from darkroom.configuration.tfrecords_section import TfRecordsSection
+from darkroom.configuration.validation_section import ValidationSection
 from darkroom.task import Task
 from preprocessing.images import ImageLimits
 
@@ -44,6 +47,12 @@ class DataSection(Section):
         description="Instead of `images`: a job folder with class_mapping.json, train_samples.json and "
         "val_samples.json, which say what trains and what evaluates.",
     )
+    span: SpanChoice = Field(
+        default="latest",
+        description="Which spans are taken where the source's paths have `{SPAN}`, or `{YYYY}`, `{MM}` and `{DD}`: "
+        "`latest`, `all`, a span's number or date, or a window of the newest, `{last: 3}`. Of a span with `{VERSION}` "
+        "the newest version is taken.",
+    )
     task: Task = Field(
         default=Task.MULTICLASS,
         description="What is predicted: `multiclass` (one of several classes), `binary` (one of two, of which "
@@ -75,6 +84,9 @@ class DataSection(Section):
         default=0.01,
         description="Largest share of images that may be put aside; above it the run ends with the reasons.",
     )
+    validation: ValidationSection = Field(
+        default_factory=ValidationSection, description="What the data must look like, and how far it may move."
+    )
     limits: ImageLimits = Field(
         default_factory=ImageLimits, description="Images beyond these are put aside and named in the summary."
     )
@@ -83,6 +95,28 @@ class DataSection(Section):
     def source(self) -> str:
         """The key of the source that is used."""
         return next((key for key in _SOURCES[1:] if getattr(self, key) is not None), _SOURCES[0])
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the source that is used, the one that names its spans first."""
+        if self.listing is not None:
+            found = (self.listing.path, self.listing.root)
+        elif self.tfrecords is not None:
+            found = (self.tfrecords.pattern, None)
+        elif self.arrays is not None:
+            # An array of one file for all spans may stand beside those that come in spans.
+            pairs = sorted(self.arrays, key=lambda pair: not has_span(pair.images))
+            return tuple(path for pair in pairs for path in (pair.images, pair.labels))
+        elif self.samples is not None:
+            found = (self.samples.folder, self.samples.images)
+        else:
+            found = (self.images, None)
+        return tuple(path for path in found if path is not None)
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether the source comes in spans."""
+        return has_span(self.paths[0])
 
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> Self:
@@ -110,6 +144,20 @@ class DataSection(Section):
                     f"task: binary needs classes to be two names with {self.positive!r} among them, got "
                     f"{', '.join(map(repr, self.classes))}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _names_its_spans(self) -> Self:
+        for path in self.paths:
+            check_span_pattern(path)
+            if has_span(path) and not self.has_spans:
+                raise ValueError(f"{path!r} differs from span to span, so {self.paths[0]!r} must, too")
+        if "span" in self.model_fields_set and not self.has_spans:
+            raise ValueError(
+                f"span chooses among spans, but {self.paths[0]!r} has neither {{SPAN}} nor {{YYYY}}, {{MM}} and {{DD}}"
+            )
+        if isinstance(self.span, date) and "{YYYY}" not in self.paths[0]:
+            raise ValueError(f"span is a date, but the spans of {self.paths[0]!r} have numbers")
         return self
 
     @model_validator(mode="after")

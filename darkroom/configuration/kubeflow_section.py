@@ -13,7 +13,7 @@ class KubeflowSection(Section):
     """Kubeflow Pipelines: what runs can be started with, and where its API is."""
 
     parameters: tuple[Annotated[str, Field(pattern=r"^[a-z_0-9]+(\.[a-z_0-9]+)+$")], ...] = Field(
-        default=("training.epochs",),
+        default=("data.span", "training.epochs"),
         description="Keys of this file that become parameters of the pipeline, each with its value as the default; "
         "`training.epochs` becomes `training_epochs`. Any other key can be set for a run through the parameter "
         "`overrides`.",

@@ -19,6 +19,8 @@ STEPS = (
     "StatisticsGen",
     "SchemaGen",
     "ExampleValidator",
+    "PreviousData",
+    "DataValidator",
     "Transform",
     "Baseline",
     "Tuner",

@@ -132,9 +132,19 @@ def _findings(report: RunReport) -> RunFindings | None:
         epochs=report.model["training"]["epochs_run"],
         metrics=report.evaluation.values,
         baseline_metrics=report.evaluation.baseline_values,
+        drift=_distances(report),
         blessed=report.blessed,
         pushed_version=report.pushed_version,
     )
+
+
+def _distances(report: RunReport) -> dict[tuple[str, str, str], float]:
+    """The largest of each kind: there are two splits to compare the training split with."""
+    found: dict[tuple[str, str, str], float] = {}
+    for one in (report.data_check or {}).get("comparisons", ()):
+        key = one["kind"], one["feature"], one["measure"]
+        found[key] = max(found.get(key, 0.0), one["value"])
+    return found
 
 
 def _page(report: RunReport) -> str:

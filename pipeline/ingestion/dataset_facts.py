@@ -43,6 +43,7 @@ class DatasetFacts(BaseModel):
         targets: of a regression, by split; a split without images is not there.
         quarantined: how many files were put aside.
         notes: what people should know about the set, one sentence each.
+        spans: the names of the spans that were taken, the oldest first; none of a source without spans.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +55,7 @@ class DatasetFacts(BaseModel):
     targets: dict[str, TargetFacts] = {}
     quarantined: int
     notes: tuple[str, ...] = ()
+    spans: tuple[str, ...] = ()
 
     def split_size(self, split: str) -> int:
         """How many images a split has."""

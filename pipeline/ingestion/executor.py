@@ -29,6 +29,9 @@ from pipeline.ingestion.staging_images import IMAGES, REFUSED, StageImages
 from pipeline.ingestion.staging_progress import staging_progress
 from pipeline.ingestion.writing import WriteShards, shards_of
 
+# Of the Examples artifact: the names of the spans that were taken, the oldest first, with commas between.
+SPANS_PROPERTY = "spans"
+
 _MANIFEST = "manifest.json"
 
 
@@ -48,7 +51,7 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
                 few images to fill the three splits, or more than `max_quarantined` were put aside.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        options = IngestionOptions.model_validate_json(exec_properties["ingestion_options"])
+        options = IngestionOptions.model_validate_json(exec_properties["ingestion_options"]).resolved()
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         quarantine = artifact_utils.get_single_instance(output_dict["quarantine"])
         staging = f"{examples.uri.rstrip('/')}/staging"
@@ -56,6 +59,10 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
             self._ingest(options, staging, examples, quarantine)
         finally:
             storage.remove_folder(staging)
+        if options.spans:
+            # Statistics and anomalies get it from here; TFX's driver sets a custom property alone.
+            examples.span = options.spans[-1].number
+            examples.set_string_custom_property(SPANS_PROPERTY, ",".join(span.name for span in options.spans))
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")
@@ -67,7 +74,7 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
         rows = read_rows(stems[IMAGES])
         ledgers = _ledger_files(options, examples.uri)
         ledger = Ledger.read(ledgers[0])
-        splitting = split_rows(rows, options, ledger.look_up(rows["sha256"]))
+        splitting = split_rows(rows, options, ledger)
         with closing(StagedRecords(stems[IMAGES])) as images, closing(StagedRecords(stems[REFUSED])) as others:
             refused = write_quarantine(
                 quarantine.uri,
@@ -88,7 +95,7 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
             _ = pipeline | beam.Create(shards, reshuffle=False) | WriteShards(examples.uri, stems[IMAGES])
         facts.write(examples.uri)
         for path in ledgers:
-            ledger.with_new(rows["sha256"], splitting.splits).write(path)
+            ledger.with_new(rows, splitting.splits).write(path)
 
     def _stage(self, options: IngestionOptions, labels: list[str], staging: str) -> dict[str, tuple[str, ...]]:
         """Opens every image; returns the stems of the staged files by kind."""

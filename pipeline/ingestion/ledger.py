@@ -1,5 +1,8 @@
 """Which split each image ever went to, from run to run: an image never changes sides, also when it is away for a while.
 
+With each image its group and its look are kept, so that what belongs together stays together, too, when only a part of
+it is there: the new span of a patient whose older images are not read any more.
+
 One file for each way of splitting. Shares, the group column and the comparison of looks are part of the way: who
 changes them asks for another split, and gets one that is drawn anew.
 """
@@ -10,6 +13,7 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -17,6 +21,10 @@ import numpy as np
 from darkroom.errors import DataError
 from pipeline.features import SPLITS
 from pipeline.ingestion import storage
+from pipeline.ingestion.staging import ROW, Rows, sha256_order
+
+# What is kept of a row. Ledgers of earlier versions have the first alone.
+_KEPT = ("sha256", "group", "look", "has_look", "thumbnail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +32,18 @@ class Ledger:
     """The splits of images by their SHA-256.
 
     Attributes:
-        hashes: `[N]` SHA-256 as 32 bytes each, dtype V32, in rising order.
+        rows: `[N]` of `pipeline.ingestion.staging.ROW`, one for each SHA-256, in rising order; of the fields `sha256`,
+            `group`, `look`, `has_look` and `thumbnail` are set.
         splits: `[N]` index into `pipeline.features.SPLITS`, uint8.
     """
 
-    hashes: np.ndarray
+    rows: Rows
     splits: np.ndarray
 
     @classmethod
     def empty(cls) -> Ledger:
         """A ledger of no images."""
-        return cls(np.zeros(0, "V32"), np.zeros(0, np.uint8))
+        return cls(np.zeros(0, ROW), np.zeros(0, np.uint8))
 
     @classmethod
     def read(cls, path: str) -> Ledger:
@@ -48,38 +57,65 @@ class Ledger:
             return cls.empty()
         try:
             with np.load(io.BytesIO(storage.read_bytes(path)), allow_pickle=False) as stored:
-                hashes, splits = stored["sha256"], stored["split"]
+                splits = stored["split"]
+                rows = np.zeros(len(splits), ROW)
+                for name in _KEPT:
+                    if name in stored or name == _KEPT[0]:
+                        rows[name] = stored[name]
         except (ValueError, KeyError, EOFError, BadZipFile) as error:
             raise DataError(
                 f"{path}: remembers which image is in which split, but is damaged. Put the splits.npz of the latest "
                 "examples in its place, or remove it to draw the splits anew."
             ) from error
-        return cls(np.ascontiguousarray(hashes).view("V32").ravel(), splits)
+        return cls(rows, splits)
 
     def write(self, path: str) -> None:
-        """Writes the ledger as .npz: `sha256` `[N, 32]` uint8, `split` `[N]` uint8. Readers never see a part of it."""
+        """Writes the ledger as .npz: `split` `[N]` uint8, and `[N]` of each field. Readers never see a part of it."""
         content = io.BytesIO()
-        np.savez_compressed(content, sha256=self.hashes.view(np.uint8).reshape(-1, 32), split=self.splits)
+        fields: dict[str, Any] = {name: self.rows[name] for name in _KEPT}
+        np.savez_compressed(content, split=self.splits, **fields)
         storage.write_whole(path, content.getvalue())
 
     def look_up(self, hashes: np.ndarray) -> np.ndarray:
         """The splits of `[N, 32]` uint8 hashes, `[N]` index into `SPLITS`, -1 for those that are new."""
-        known = {value.tobytes(): int(split) for value, split in zip(self.hashes, self.splits, strict=True)}
-        return np.array([known.get(value.tobytes(), -1) for value in hashes], np.int64)
+        places = self._places()
+        found = (places.get(value.tobytes()) for value in hashes)
+        return np.array([-1 if place is None else int(self.splits[place]) for place in found], np.int64)
 
-    def with_new(self, hashes: np.ndarray, splits: np.ndarray) -> Ledger:
-        """The ledger and the images in it that were new; those with a negative split are left out."""
-        known = {value.tobytes(): int(split) for value, split in zip(self.hashes, self.splits, strict=True)}
-        for value, split in zip(hashes, splits, strict=True):
-            if split >= 0:
-                known.setdefault(value.tobytes(), int(split))
-        ordered = sorted(known)
-        joined = np.frombuffer(b"".join(ordered), "V32") if ordered else np.zeros(0, "V32")
-        return Ledger(joined, np.array([known[value] for value in ordered], np.uint8))
+    def without(self, hashes: np.ndarray) -> Ledger:
+        """The ledger of the images that are not among `[N, 32]` uint8 hashes."""
+        there = {value.tobytes() for value in hashes}
+        away = np.array([value.tobytes() not in there for value in self.rows["sha256"]], bool)
+        return Ledger(self.rows[away], self.splits[away])
+
+    def with_new(self, rows: Rows, splits: np.ndarray) -> Ledger:
+        """The ledger and the images in it that were new; those with a negative split are left out.
+
+        Of the others the split stands, and group and look are those of now.
+        """
+        places = self._places()
+        kept = np.zeros(len(rows), ROW)
+        for name in _KEPT:
+            kept[name] = rows[name]
+        known = self.rows.copy()
+        new: dict[bytes, tuple[Any, int]] = {}
+        for row, split in zip(kept, splits, strict=True):
+            key = row["sha256"].tobytes()
+            if key in places:
+                known[places[key]] = row
+            elif split >= 0:
+                new.setdefault(key, (row, int(split)))
+        joined = np.concatenate([known, np.array([row for row, _ in new.values()], ROW)])
+        decided = np.concatenate([self.splits, np.array([split for _, split in new.values()], np.uint8)])
+        order = sha256_order(joined)
+        return Ledger(joined[order], decided[order])
 
     def images_of(self, split: str) -> set[str]:
         """SHA-256 in hexadecimal of what went to a split."""
-        return {value.tobytes().hex() for value in self.hashes[self.splits == SPLITS.index(split)]}
+        return {value.tobytes().hex() for value in self.rows["sha256"][self.splits == SPLITS.index(split)]}
+
+    def _places(self) -> dict[bytes, int]:
+        return {value.tobytes(): place for place, value in enumerate(self.rows["sha256"])}
 
 
 def ledger_path(folder: str, way: dict[str, object]) -> str:

@@ -11,6 +11,7 @@ from darkroom.configuration.arrays_section import ArrayPair
 from darkroom.configuration.listing_section import ListingSection
 from darkroom.configuration.samples_section import SamplesSection
 from darkroom.configuration.section import Section
+from darkroom.configuration.span_section import SpanChoice, has_span
 from darkroom.configuration.split_ratios import SplitRatios
 from darkroom.configuration.tfrecords_section import TfRecordsSection
 from darkroom.errors import ConfigurationError
@@ -20,7 +21,9 @@ from pipeline.ingestion.sources.class_folders import ClassFolders
 from pipeline.ingestion.sources.listing import Listing
 from pipeline.ingestion.sources.samples import Samples
 from pipeline.ingestion.sources.source import Source
+from pipeline.ingestion.sources.spans import Spans
 from pipeline.ingestion.sources.tfrecords import TfRecords
+from pipeline.ingestion.spans import Span, available_spans, choose_spans, fill_span
 from preprocessing.images import ImageLimits
 
 _SectionT = TypeVar("_SectionT", bound=Section)
@@ -35,6 +38,8 @@ class IngestionOptions(BaseModel):
         group: the column in which images that stay together have the same text.
         near_duplicates: how many bits of perceptual hashes may differ in images that stay together; None compares none.
         max_quarantined: the share of images that may be put aside.
+        span: which spans are taken where paths have placeholders; None after `resolved`, and where they have none.
+        spans: those that are taken, the oldest first; set by `resolved`.
         ledgers: the folder that remembers splits from run to run; None remembers nothing.
     """
 
@@ -54,6 +59,8 @@ class IngestionOptions(BaseModel):
     near_duplicates: int | None = None
     max_quarantined: float = 1.0
     ledgers: str | None = None
+    span: SpanChoice | None = None
+    spans: tuple[Span, ...] = ()
 
     @classmethod
     def from_configuration(cls, config: DarkroomConfig) -> IngestionOptions:
@@ -84,11 +91,39 @@ class IngestionOptions(BaseModel):
             group=data.group,
             near_duplicates=data.near_duplicates,
             max_quarantined=data.max_quarantined,
+            span=data.span if data.has_spans else None,
             ledgers=f"{config.pipeline_root.rstrip('/')}/splits",
         )
 
+    def resolved(self) -> IngestionOptions:
+        """The same with the spans that are taken now, whatever is delivered later.
+
+        Raises:
+            DataError: there is no span, or not the one that is wanted.
+        """
+        if self.span is None:
+            return self
+        available = available_spans(self._pattern, wildcards=self.tfrecords is not None)
+        chosen = choose_spans(available, self.span, self._pattern)
+        # How they were asked for must not tell cached examples apart.
+        return self.model_copy(update={"span": None, "spans": chosen})
+
     def source(self) -> Source:
-        """The source that these options name."""
+        """The source that these options name.
+
+        Raises:
+            DataError: there is no span, or not the one that is wanted.
+        """
+        if self.span is not None:
+            return self.resolved().source()
+        if self.spans:
+            named = tuple(
+                (span.name, self._at(span, is_newest=span is self.spans[-1])._source()) for span in self.spans
+            )
+            return Spans(named, self.classes, self.task, self.positive)
+        return self._source()
+
+    def _source(self) -> Source:
         if self.listing is not None:
             return Listing(self.listing, self.classes, self.task, self.positive, self.group)
         if self.tfrecords is not None:
@@ -98,6 +133,25 @@ class IngestionOptions(BaseModel):
         if self.samples is not None:
             return Samples(self.samples, self.classes, self.task, self.positive)
         return ClassFolders(self.root, self.classes, self.task, self.positive)
+
+    @property
+    def _pattern(self) -> str:
+        if self.arrays is not None:
+            return next(pair.images for pair in self.arrays if has_span(pair.images))
+        return self.root
+
+    def _at(self, span: Span, *, is_newest: bool) -> IngestionOptions:
+        """The options of one span; an array that is the same in all of them comes with the newest."""
+        arrays = self.arrays and tuple(pair for pair in self.arrays if is_newest or has_span(pair.images))
+        return self.model_copy(
+            update={
+                "root": fill_span(self.root, span),
+                "listing": self.listing and _filled(self.listing, span, "path", "root"),
+                "tfrecords": self.tfrecords and _filled(self.tfrecords, span, "pattern"),
+                "arrays": arrays and tuple(_filled(pair, span, "images", "labels") for pair in arrays),
+                "samples": self.samples and _filled(self.samples, span, "folder", "images"),
+            }
+        )
 
     def way_of_splitting(self) -> dict[str, object]:
         """What the ledger of splits depends on."""
@@ -114,3 +168,9 @@ def _located(config: DarkroomConfig, section: _SectionT | None, *keys: str) -> _
 
 def _paths(config: DarkroomConfig, section: Section, *keys: str) -> dict[str, str]:
     return {key: config.resolve(path) for key in keys if (path := getattr(section, key)) is not None}
+
+
+def _filled(section: _SectionT, span: Span, *keys: str) -> _SectionT:
+    return section.model_copy(
+        update={key: fill_span(path, span) for key in keys if (path := getattr(section, key)) is not None}
+    )

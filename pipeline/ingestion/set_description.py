@@ -44,17 +44,20 @@ def describe(
     """
     is_regression = options.task is Task.REGRESSION
     members = {split: splitting.splits == number for number, split in enumerate(SPLITS)}
-    counts = {} if is_regression else {split: _counts(labels, rows["label"][here]) for split, here in members.items()}
+    counts = (
+        {} if is_regression else {split: count_labels(labels, rows["label"][here]) for split, here in members.items()}
+    )
     return DatasetFacts(
         source=location,
         task=options.task,
         labels=tuple(labels),
         counts=counts,
-        targets={split: _targets(rows["target"][here]) for split, here in members.items() if here.any()}
+        targets={split: describe_targets(rows["target"][here]) for split, here in members.items() if here.any()}
         if is_regression
         else {},
         quarantined=quarantined,
         notes=(*_rare_classes(labels, counts), *_conflicts(conflicts, is_regression)),
+        spans=tuple(str(span) for span in options.spans),
     )
 
 
@@ -96,12 +99,14 @@ def require_images(facts: DatasetFacts, refused: Sequence[Quarantined]) -> None:
         )
 
 
-def _counts(labels: Sequence[str], ids: np.ndarray) -> dict[str, int]:
+def count_labels(labels: Sequence[str], ids: np.ndarray) -> dict[str, int]:
+    """How many images of each class there are among class ids `[N]`; classes without any left out."""
     counts = np.bincount(ids, minlength=len(labels))
     return dict(sorted((label, int(count)) for label, count in zip(labels, counts, strict=True) if count))
 
 
-def _targets(targets: np.ndarray) -> TargetFacts:
+def describe_targets(targets: np.ndarray) -> TargetFacts:
+    """The targets of one split, `[N]`, one at least."""
     wide = targets.astype(np.float64)
     return TargetFacts(
         count=len(wide),

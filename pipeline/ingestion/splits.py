@@ -35,7 +35,8 @@ class Images:
     Attributes:
         strata: `[N]` class ids, or the strata of targets; from 0.
         units: `[N]` what belongs together, from 0.
-        known: `[N]` index into `SPLITS` where an earlier run decided, else `UNDECIDED`.
+        known: `[N]` index into `SPLITS` where an earlier run decided, `ASIDE` where it belongs to images of different
+            splits, else `UNDECIDED`.
     """
 
     strata: np.ndarray
@@ -64,7 +65,7 @@ def assign(images: Images, shares: tuple[float, float]) -> np.ndarray:
     splits = images.known.copy()
     if not len(splits):
         return splits
-    _follow(splits, images.units)
+    follow(splits, images.units)
     wanted = np.zeros(len(SPLITS))
     wanted[_EVAL], wanted[_TEST] = shares
     wanted[_TRAIN] = 1 - sum(shares)
@@ -82,8 +83,13 @@ def assign(images: Images, shares: tuple[float, float]) -> np.ndarray:
     return splits
 
 
-def _follow(splits: np.ndarray, units: np.ndarray) -> None:
-    """New images go where their unit is already, or aside where it is in two splits."""
+def follow(splits: np.ndarray, units: np.ndarray) -> None:
+    """New images go where their unit is already, or aside where it is in two splits.
+
+    Args:
+        splits: `[N]` index into `SPLITS`, or `UNDECIDED` for new images, which get theirs here.
+        units: `[N]` what belongs together, from 0.
+    """
     first = np.full(units.max() + 1, UNDECIDED)
     torn = np.zeros(units.max() + 1, bool)
     for split in range(len(SPLITS)):

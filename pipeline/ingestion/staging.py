@@ -92,8 +92,13 @@ def read_rows(stems: Iterable[str]) -> Rows:
         part["file"] = number
         parts.append(part)
     rows = np.concatenate(parts) if parts else np.zeros(0, ROW)
-    places = rows["sha256"].copy().view(">u8").reshape(-1, 4)
-    return rows[np.lexsort((rows["name"], places[:, 3], places[:, 2], places[:, 1], places[:, 0]))]
+    return rows[sha256_order(rows)]
+
+
+def sha256_order(rows: Rows) -> np.ndarray:
+    """The numbers of the rows by SHA-256, then by name, `[N]`."""
+    words = rows["sha256"].copy().view(">u8").reshape(-1, 4)
+    return np.lexsort((rows["name"], words[:, 3], words[:, 2], words[:, 1], words[:, 0]))
 
 
 class StagedRecords:

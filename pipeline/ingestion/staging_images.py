@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import apache_beam as beam
-from apache_beam.utils.windowed_value import WindowedValue
 
 from pipeline.features import SPLITS
 from pipeline.ingestion import storage
@@ -24,7 +23,8 @@ REFUSED = "refused"
 class StageImages(beam.DoFn):
     """`LabelledImage` to staged examples, everything else to staged quarantine examples.
 
-    Emits `(IMAGES or REFUSED, stem)` for each pair of files that a bundle wrote.
+    Emits `(IMAGES or REFUSED, stem)` for each pair of files that a bundle writes, when it is begun: Beam's Dask runner
+    loses what `finish_bundle` emits. Files are whole when their bundle has ended, and until then nobody opens them.
     """
 
     def __init__(self, folder: str, limits: ImageLimits) -> None:
@@ -43,8 +43,14 @@ class StageImages(beam.DoFn):
         """Begins with no file."""
         self._files: dict[str, StagingFile] = {}
 
-    def process(self, element: LabelledImage | Quarantined) -> None:
+    def process(self, element: LabelledImage | Quarantined) -> Iterator[tuple[str, str]]:
         """Reads and stages one image."""
+        before = set(self._files)
+        self._read(element)
+        for kind in self._files.keys() - before:
+            yield kind, self._files[kind].stem
+
+    def _read(self, element: LabelledImage | Quarantined) -> None:
         from pipeline.ingestion.reading import CheckedImage, RefusedImage  # noqa: PLC0415
 
         if isinstance(element, Quarantined):
@@ -56,11 +62,10 @@ class StageImages(beam.DoFn):
         else:
             self._stage_refused(found)
 
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        """Closes and names the files."""
-        for kind, file in self._files.items():
+    def finish_bundle(self) -> None:
+        """Closes the files."""
+        for file in self._files.values():
             file.close()
-            yield beam.transforms.window.GlobalWindows.windowed_value((kind, file.stem))
 
     def _stage(self, found: CheckedImage, image: LabelledImage) -> None:
         self._file(IMAGES).append(

@@ -184,6 +184,16 @@ def files_like(pattern: str) -> list[str]:
         return sorted(_gfile().glob(pattern))
 
 
+def paths_like(pattern: str) -> list[str]:
+    """Paths of the files and folders that a pattern with `*`, `?` and `[...]` names, in order."""
+    local = _local(pattern)
+    if local is not None:
+        scheme = pattern.removesuffix(local)
+        return sorted(scheme + path for path in glob.glob(local, recursive=True))
+    with _as_os_errors():
+        return sorted(path.rstrip("/") for path in _gfile().glob(pattern))
+
+
 def is_ignored(name: str) -> bool:
     """Whether nobody means this file or folder as data."""
     return name.startswith(".") or name.lower() in _IGNORED_FILES

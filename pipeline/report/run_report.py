@@ -41,6 +41,8 @@ class RunReport(BaseModel):
         pushed_version: in the model repository.
         nodes: in the order in which they ran.
         data: facts of the examples (`dataset.json`).
+        data_check: how they compare with the data before, between splits, with what was served (`data_check.json`);
+            None for runs of earlier versions.
         put_aside: how many files of each reason.
         put_aside_files: the first of them.
         model: the exported model's description (`darkroom.json`).
@@ -66,6 +68,7 @@ class RunReport(BaseModel):
     pushed_version: int | None
     nodes: tuple[NodeReport, ...]
     data: dict[str, Any] | None
+    data_check: dict[str, Any] | None
     put_aside: dict[str, int]
     put_aside_files: tuple[dict[str, Any], ...]
     model: dict[str, Any] | None
@@ -91,6 +94,7 @@ def gather(run: PastRun) -> RunReport:
     model_run, evaluation = run.output("Trainer", "model_run"), run.output("Evaluator", "evaluation")
     quarantine = run.output("ImageExampleGen", "quarantine")
     served, pushed = run.output("ServingCheck", "blessing"), run.output("ModelPusher", "pushed_model")
+    check = run.output("DataValidator", "data_check")
     lite = run.output("LiteExport", "lite_model")
     refused = _lines(f"{quarantine.uri}/quarantine.jsonl") if quarantine else []
     facts = run.facts
@@ -107,6 +111,7 @@ def gather(run: PastRun) -> RunReport:
             NodeReport(name=name, state=str(node.state), seconds=node.seconds) for name, node in run.nodes.items()
         ),
         data=json.loads(read_text(f"{examples.uri}/dataset.json")) if examples else None,
+        data_check=json.loads(read_text(f"{check.uri}/data_check.json")) if check else None,
         put_aside=dict(Counter(entry["reason"] for entry in refused).most_common()),
         put_aside_files=tuple(refused[:_NAMED_FILES]),
         model=json.loads(read_text(f"{serving_folder(model.uri)}/assets.extra/{DESCRIPTION_FILE}")) if model else None,

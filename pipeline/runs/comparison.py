@@ -61,6 +61,7 @@ def _data(report: RunReport) -> dict[str, Any]:
     images = (report.model or {}).get("data", {}).get("images", {})
     return {
         "source": found.get("source"),
+        "spans": ", ".join(found.get("spans", ())) or None,
         "fingerprint": report.fingerprint,
         "labels": ", ".join(found.get("labels", ())),
         **{f"{split} images": count for split, count in images.items()},

@@ -20,7 +20,8 @@ class Lineage(BaseModel):
         version: in the model repository.
         pushed_to: its folder.
         pushed_in, evaluated_in, trained_in, ingested_in: the runs that did so; earlier ones where results were reused.
-        data: source, fingerprint of the input files, span, images by split, the examples' folder.
+        data: source, fingerprint of the input files, number of the newest span, names of the spans, images by split,
+            the examples' folder.
         code_revision: the git commit of the configuration's folder in the run that trained.
         packages: versions by name, in that run.
         configuration: of that run.
@@ -87,6 +88,7 @@ def trace(runs: Sequence[PastRun], version: int) -> Lineage:
             "source": (report.data or {}).get("source"),
             "fingerprint": report.fingerprint,
             "span": examples.properties.get("span"),
+            "spans": list((report.data or {}).get("spans", ())),
             "images": report.model["data"]["images"],
             "examples": examples.uri,
         },

@@ -63,6 +63,12 @@ class PastRun:
             return None
         return int(pushed.properties["pushed_version"])
 
+    @property
+    def spans(self) -> str | None:
+        """The names of the spans of data that it took, the oldest first, with commas between; None without any."""
+        examples = self.output("ImageExampleGen", "examples")
+        return None if examples is None else examples.properties.get("spans")
+
     def output(self, node_id: str, key: str) -> ArtifactRecord | None:
         """An artifact that a node wrote or reused; None where it did not come so far."""
         found = self.nodes[node_id].outputs.get(key, []) if node_id in self.nodes else []

@@ -27,6 +27,7 @@ QUARANTINED = "darkroom_run_quarantined_images"
 EPOCHS = "darkroom_run_epochs"
 METRIC = "darkroom_run_metric"
 BASELINE_METRIC = "darkroom_run_baseline_metric"
+DRIFT = "darkroom_run_data_distance"
 BLESSED = "darkroom_run_blessed"
 PUSHED_VERSION = "darkroom_run_pushed_version"
 PUSHED = "darkroom_run_pushed_timestamp_seconds"
@@ -59,6 +60,8 @@ class RunFindings:
         epochs: how many ran.
         metrics: on the test split, by name.
         baseline_metrics: of the latest blessed model on the same images; empty without one.
+        drift: distances of the data, by what it is compared with (`drift`, `skew`, `served`), feature and measure; of
+            several comparisons of one kind the largest.
         blessed: whether the model passed the gate.
         pushed_version: None when it was not pushed.
     """
@@ -69,6 +72,7 @@ class RunFindings:
     epochs: int
     metrics: Mapping[str, float]
     baseline_metrics: Mapping[str, float]
+    drift: Mapping[tuple[str, str, str], float]
     blessed: bool
     pushed_version: int | None
 
@@ -159,6 +163,11 @@ def _registry(report: RunMetrics, before: Mapping[str, float]) -> CollectorRegis
     gauge(EPOCHS, "Epochs that ran.", facts.epochs)
     gauges(METRIC, "The model on the test split.", "metric", facts.metrics)
     gauges(BASELINE_METRIC, "The latest blessed model on the same images.", "metric", facts.baseline_metrics)
+    distances = Gauge(
+        DRIFT, "How far the data is from other data, 0 to 1.", ("against", "feature", "measure"), registry=registry
+    )
+    for labels, value in facts.drift.items():
+        distances.labels(*labels).set(value)
     gauge(BLESSED, "1 when the latest model passed the gate.", float(facts.blessed))
     if facts.pushed_version is not None:
         gauge(PUSHED_VERSION, "The version that was pushed last.", facts.pushed_version)

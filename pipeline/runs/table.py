@@ -25,6 +25,7 @@ class RunRow(BaseModel):
         metrics: the chosen ones, by name.
         test_set: fingerprint of the images that they were measured on.
         test_images: how many.
+        spans: names of the spans of data that were taken, with commas between; None without any.
         code_revision: the git commit of the configuration's folder.
         seconds: from its first node's start to its last one's end.
     """
@@ -40,6 +41,7 @@ class RunRow(BaseModel):
     metrics: dict[str, float | None]
     test_set: str | None
     test_images: int | None
+    spans: str | None
     code_revision: str | None
     seconds: float
 
@@ -73,6 +75,7 @@ def rows(runs: Iterable[PastRun], metrics: tuple[str, ...] = ()) -> list[RunRow]
                 metrics={name: report.values.get(name) if report else None for name in chosen},
                 test_set=report.test_set if report else None,
                 test_images=report.images if report else None,
+                spans=run.spans,
                 code_revision=facts.code_revision if facts else None,
                 seconds=round((run.ended - run.started).total_seconds(), 1),
             )

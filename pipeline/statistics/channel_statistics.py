@@ -62,6 +62,14 @@ def read_channel_statistics(
     )
 
 
+def channel_totals(image_bytes: tf.Tensor, spec: PreprocessingSpec) -> tf.Tensor:
+    """What the analysis adds up, of each image: `[N]` encoded images to `[N, 2, C]` int64.
+
+    Totals of sets of images are sums of these, exactly; `ChannelStatistics.from_sums` makes statistics of them.
+    """
+    return _totals_function(spec)(image_bytes)
+
+
 @functools.cache
 def _totals_function(spec: PreprocessingSpec) -> Any:
     """`image_bytes [N]` to `[N, 2, C]` int64, traced once: Transform traces its entry point six times."""

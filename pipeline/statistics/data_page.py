@@ -38,9 +38,11 @@ td.n { text-align: right; font-variant-numeric: tabular-nums } .bar { background
 def data_page(report: DataReport) -> str:
     """The page, whole: one HTML file that needs no other."""
     facts = report.facts
+    drift = [one.sentence for one in report.check.exceeded]
     parts = [
         f"<h1>{escape(facts.source)}</h1>",
-        "".join(f'<p class="note">{escape(note)}</p>' for note in (*facts.notes, *report.anomalies)),
+        "".join(f'<p class="note">{escape(note)}</p>' for note in (*facts.notes, *report.anomalies, *drift)),
+        f"<p>spans: {escape(', '.join(facts.spans))}</p>" if facts.spans else "",
         "<h2>Images</h2>",
         _balance(report),
         "<h2>Sizes and looks</h2>",
@@ -48,6 +50,8 @@ def data_page(report: DataReport) -> str:
         *(_chart(MEASURES[key], by_split) for key, by_split in report.measures.items()),
         "</div>",
         _formats(report),
+        "<h2>Against other data</h2>",
+        _comparisons(report),
         "<h2>Samples of the training split</h2>",
         *(_samples(title, pictures) for title, pictures in _pictures(report)),
         f"<h2>Put aside: {len(report.quarantined)}</h2>",
@@ -99,6 +103,19 @@ def _chart(title: str, by_split: dict[str, Measure]) -> str:
     table = _table(("", "min", "median", "mean", "dev", "max"), rows)
     chart = f'<svg width="220" height="80" fill="#3b78b8" role="img" aria-label="{escape(title)}">{bars}</svg>'
     return f"<figure><h3>{escape(title)}</h3>{chart}<figcaption>{table}</figcaption></figure>"
+
+
+def _comparisons(report: DataReport) -> str:
+    rows = [
+        [
+            *map(escape, (one.feature.replace("_", " "), one.current, one.base, one.measure.replace("_", " "))),
+            f"{one.value:.3f}",
+            "" if one.limit is None else f"{one.limit:g}{' (above)' if one.is_exceeded else ''}",
+        ]
+        for one in report.check.comparisons
+    ]
+    none = "" if report.check.previous else "<p>There is no earlier data to compare with.</p>"
+    return _table(("", "of", "against", "measure", "distance", "limit"), rows) + none
 
 
 def _pictures(report: DataReport) -> Iterator[tuple[str, list[str]]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import tensorflow as tf
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.types import Artifact, artifact_utils
 
 from pipeline import features
@@ -14,6 +14,7 @@ from pipeline.features import SPLITS
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.ingestion.labelled_image import Quarantined
 from pipeline.ingestion.quarantine import read_report
+from pipeline.validation.data_check import DataCheck
 
 # What people ask of images, by feature.
 MEASURES = {
@@ -55,6 +56,7 @@ class DataReport:
         facts: labels and counts.
         quarantined: what was put aside.
         anomalies: what TFDV's validator found, one sentence each.
+        check: how it compares with the data before, between splits, with what was served.
         measures: by feature key and split.
         formats: images by format and split.
         examples_uri: of the Examples artifact.
@@ -64,6 +66,7 @@ class DataReport:
     facts: DatasetFacts
     quarantined: tuple[Quarantined, ...]
     anomalies: tuple[str, ...]
+    check: DataCheck
     measures: dict[str, dict[str, Measure]]
     formats: dict[str, dict[str, int]]
     examples_uri: str
@@ -74,7 +77,7 @@ def data_report(artifacts: Mapping[str, Artifact]) -> DataReport:
     """Gathers a report.
 
     Args:
-        artifacts: `examples`, `quarantine`, `statistics` and `anomalies`.
+        artifacts: `examples`, `quarantine`, `statistics` and `data_check`.
     """
     statistics = {
         split: statistics_pb2.DatasetFeatureStatisticsList.FromString(
@@ -92,10 +95,12 @@ def data_report(artifacts: Mapping[str, Artifact]) -> DataReport:
             elif key == features.FORMAT:
                 buckets = feature.string_stats.rank_histogram.buckets
                 formats[split] = {bucket.label: int(bucket.sample_count) for bucket in buckets}
+    check = DataCheck.read(artifacts["data_check"].uri)
     return DataReport(
         facts=DatasetFacts.read(artifacts["examples"].uri),
         quarantined=tuple(read_report(artifacts["quarantine"].uri)),
-        anomalies=tuple(_anomalies(artifacts["anomalies"])),
+        anomalies=check.anomalies,
+        check=check,
         measures={key: measures[key] for key in MEASURES if key in measures},
         formats=formats,
         examples_uri=artifacts["examples"].uri,
@@ -115,14 +120,6 @@ def _measure(stats: statistics_pb2.NumericStatistics) -> Measure:
         maximum=stats.max,
         histogram=tuple((bucket.low_value, bucket.high_value, bucket.sample_count) for bucket in buckets),
     )
-
-
-def _anomalies(artifact: Artifact) -> list[str]:
-    found = []
-    for split in artifact_utils.decode_split_names(artifact.split_names):
-        anomalies = anomalies_pb2.Anomalies.FromString(_read(artifact, split, "SchemaDiff.pb"))
-        found += [f"{split}: {name}: {info.description}" for name, info in sorted(anomalies.anomaly_info.items())]
-    return found
 
 
 def _read(artifact: Artifact, split: str, file: str) -> bytes:

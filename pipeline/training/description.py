@@ -59,6 +59,7 @@ def model_description(
         },
         "data": {
             "source": facts.source,
+            "spans": list(facts.spans),
             "images": {split: facts.split_size(split) for split in SPLITS},
             "quarantined": facts.quarantined,
         },

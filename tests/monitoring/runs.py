@@ -18,6 +18,7 @@ FACTS = RunFindings(
     epochs=12,
     metrics={"accuracy": 0.93, "loss": 0.2},
     baseline_metrics={"accuracy": 0.91, "loss": 0.25},
+    drift={("drift", "brightness", "jensen_shannon"): 0.2},
     blessed=True,
     pushed_version=7,
 )

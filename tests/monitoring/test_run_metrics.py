@@ -24,6 +24,7 @@ def test_a_run_that_pushed_tells_everything(pushgateway):
     assert found[run_metrics.IMAGES, "train"] == 80
     assert (found[run_metrics.QUARANTINED,], found[run_metrics.EPOCHS,]) == (3, 12)
     assert (found[run_metrics.METRIC, "accuracy"], found[run_metrics.BASELINE_METRIC, "accuracy"]) == (0.93, 0.91)
+    assert found[run_metrics.DRIFT, "drift", "brightness", "jensen_shannon"] == 0.2
     assert (found[run_metrics.BLESSED,], found[run_metrics.PUSHED_VERSION,]) == (1, 7)
 
 

@@ -51,22 +51,29 @@ class Arrays(Source):
         """Arrays hold the images."""
         return True
 
-    def class_names(self) -> list[str]:
-        """Class names in id order; none for a regression.
+    def labels(self) -> list[str]:
+        """The labels in the arrays, in alphabetical order; none for a regression.
 
         Raises:
-            DataError: an array cannot be read, or is none of images or labels, or the labels are no classes.
+            DataError: an array cannot be read, or is none of images or labels.
         """
         found: set[str] = set()
         for pair in self.pairs:
             _, labels = _arrays(pair)
             if self.task is not Task.REGRESSION:
                 found |= {self._class_of(label) for label in np.unique(labels)}
+        return sorted(found - {""})
+
+    def class_names(self) -> list[str]:
+        """Class names in id order; none for a regression.
+
+        Raises:
+            DataError: an array cannot be read, or is none of images or labels, or the labels are no classes.
+        """
+        found = self.labels()
         if self.task is Task.REGRESSION:
             return []
-        return in_id_order(
-            found - {""}, task=self.task, positive=self.positive, classes=self.classes, location=self.location
-        )
+        return in_id_order(found, task=self.task, positive=self.positive, classes=self.classes, location=self.location)
 
     def parts(self) -> Sequence[ArrayPair]:
         """The pairs."""

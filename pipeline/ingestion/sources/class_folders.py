@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from darkroom.errors import DataError
@@ -34,12 +34,11 @@ class ClassFolders(Source):
         """The root."""
         return self.root
 
-    def class_names(self) -> list[str]:
-        """Class names in id order.
+    def labels(self) -> list[str]:
+        """The folders' names.
 
         Raises:
-            DataError: the root does not exist, holds fewer than two class folders, or does not match `classes`, or not
-                the two of a binary task.
+            DataError: the root does not exist, or holds no class folder, or one that is not in `classes`.
         """
         try:
             found = storage.folders_in(self.root)
@@ -59,22 +58,32 @@ class ClassFolders(Source):
                     f"{self.root}: the folder name {name!r} has control characters or is not UTF-8, and folder names "
                     "become class names. Rename it."
                 )
-        if self.classes is not None:
-            unlisted = sorted(set(found) - set(self.classes))
-            missing = sorted(set(self.classes) - set(found))
-            if unlisted or missing:
-                parts = [f"{name!r} is a folder but not in data.classes" for name in unlisted]
-                parts += [f"{name!r} is in data.classes but has no folder" for name in missing]
-                raise DataError(f"{self.root}: {'; '.join(parts)}.")
+        self._require_match(unlisted=set(found) - set(self.classes or found))
+        return found
+
+    def class_names(self) -> list[str]:
+        """Class names in id order.
+
+        Raises:
+            DataError: the root does not exist, holds fewer than two class folders, or does not match `classes`, or not
+                the two of a binary task.
+        """
+        found = self.labels()
+        self._require_match(missing=set(self.classes or found) - set(found))
         return in_id_order(found, task=self.task, positive=self.positive, classes=self.classes, location=self.root)
 
-    def parts(self) -> Sequence[tuple[int, str]]:
-        """A part for each class: its id and name."""
-        return list(enumerate(self.class_names()))
+    def parts(self) -> Sequence[str]:
+        """A part for each class: its name."""
+        return self.labels()
 
-    def images(self, part: tuple[int, str], class_names: Sequence[str]) -> Iterator[LabelledImage]:
+    def images(self, part: str, class_names: Sequence[str]) -> Iterator[LabelledImage]:
         """The files of one class, in name order, folders inside it included."""
-        del class_names
-        label, text = part
-        for path in storage.files_under(storage.join(self.root, text)):
-            yield LabelledImage(path, path.removeprefix(f"{self.root.rstrip('/')}/"), label, text)
+        label = class_names.index(part)
+        for path in storage.files_under(storage.join(self.root, part)):
+            yield LabelledImage(path, path.removeprefix(f"{self.root.rstrip('/')}/"), label, part)
+
+    def _require_match(self, unlisted: Collection[str] = (), missing: Collection[str] = ()) -> None:
+        if unlisted or missing:
+            parts = [f"{name!r} is a folder but not in data.classes" for name in sorted(unlisted)]
+            parts += [f"{name!r} is in data.classes but has no folder" for name in sorted(missing)]
+            raise DataError(f"{self.root}: {'; '.join(parts)}.")

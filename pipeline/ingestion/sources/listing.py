@@ -43,11 +43,11 @@ class Listing(Source):
         """The file."""
         return self.section.path
 
-    def class_names(self) -> list[str]:
-        """Class names in id order; none for a regression.
+    def labels(self) -> list[str]:
+        """The labels in the rows, in alphabetical order; none for a regression.
 
         Raises:
-            DataError: the file cannot be read, has no rows or lacks a column, or its labels are no classes.
+            DataError: the file cannot be read, has no rows or lacks a column.
         """
         found = columns(self.section)
         for key, name in (("image", self.section.column("image")), (self._value, self.section.column(self._value))):
@@ -63,7 +63,17 @@ class Listing(Source):
         if self.task is Task.REGRESSION:
             return []
         label = self.section.column("label")
-        labels = {row.cells.get(label, "") for row in read_rows(self.section)} - {""}
+        return sorted({row.cells.get(label, "") for row in read_rows(self.section)} - {""})
+
+    def class_names(self) -> list[str]:
+        """Class names in id order; none for a regression.
+
+        Raises:
+            DataError: the file cannot be read, has no rows or lacks a column, or its labels are no classes.
+        """
+        labels = self.labels()
+        if self.task is Task.REGRESSION:
+            return []
         return in_id_order(labels, task=self.task, positive=self.positive, classes=self.classes, location=self.location)
 
     def parts(self) -> Sequence[None]:

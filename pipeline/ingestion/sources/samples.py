@@ -46,13 +46,26 @@ class Samples(Source):
         """The folder."""
         return self.section.folder
 
+    @property
+    def orders_classes(self) -> bool:
+        """The mapping's indices do."""
+        return True
+
+    def labels(self) -> list[str]:
+        """Class names in the order of the mapping's indices.
+
+        Raises:
+            DataError: a file cannot be read, or the mapping is none from indices to names.
+        """
+        return [name for _, name in sorted(self._mapping().items())]
+
     def class_names(self) -> list[str]:
         """Class names in the order of the mapping's indices; a binary task's positive one last.
 
         Raises:
             DataError: a file cannot be read, or the mapping is none from indices to names.
         """
-        names = tuple(self._mapping()[index] for index in sorted(self._mapping()))
+        names = tuple(self.labels())
         if self.classes is not None and set(self.classes) != set(names):
             raise DataError(f"{self.location}: data.classes are not those of {MAPPING_FILE}; leave data.classes out.")
         return in_id_order(

@@ -20,6 +20,14 @@ class Source(ABC):
         """Where it is, for messages."""
 
     @abstractmethod
+    def labels(self) -> list[str]:
+        """The class names that are there, however few, in the source's own order; none for a regression.
+
+        Raises:
+            DataError: the source does not exist, or cannot be read.
+        """
+
+    @abstractmethod
     def class_names(self) -> list[str]:
         """Class names in id order; none for a regression.
 
@@ -45,10 +53,15 @@ class Source(ABC):
         """Whether images come with their bytes, and so are better checked where they are read."""
         return False
 
+    @property
+    def orders_classes(self) -> bool:
+        """Whether the order of `labels` is that of the ids; else it is alphabetical."""
+        return False
+
     def fingerprint(self) -> str:
         """SHA-256 in hexadecimal; another when an image is added, removed, renamed, labelled anew or rewritten."""
         digest = hashlib.sha256()
-        names = self.class_names()
+        names = self.labels()
         for part in self.parts():
             for image in self.images(part, names):
                 digest.update(repr(image).encode(errors="surrogateescape"))

@@ -52,11 +52,13 @@ class TfRecords(Source):
         """Records hold the images."""
         return True
 
-    def class_names(self) -> list[str]:
-        """Class names in id order; none for a regression. Without `classes` this reads every record once.
+    def labels(self) -> list[str]:
+        """The labels in the records, or `classes`, in alphabetical order; none for a regression.
+
+        Without `classes` this reads every record once.
 
         Raises:
-            DataError: there are no files, one is damaged or holds no examples, or the labels are no classes.
+            DataError: there are no files, one is damaged or holds no examples.
         """
         self.parts()
         if self.task is Task.REGRESSION:
@@ -66,9 +68,18 @@ class TfRecords(Source):
             for path in self.parts():
                 for _, feature in self._features(path):
                     found.add(self._class_of(feature) or "")
-        return in_id_order(
-            found - {""}, task=self.task, positive=self.positive, classes=self.classes, location=self.location
-        )
+        return sorted(found - {""})
+
+    def class_names(self) -> list[str]:
+        """Class names in id order; none for a regression. Without `classes` this reads every record once.
+
+        Raises:
+            DataError: there are no files, one is damaged or holds no examples, or the labels are no classes.
+        """
+        found = self.labels()
+        if self.task is Task.REGRESSION:
+            return []
+        return in_id_order(found, task=self.task, positive=self.positive, classes=self.classes, location=self.location)
 
     def parts(self) -> Sequence[str]:
         """The files, in the order of their names.

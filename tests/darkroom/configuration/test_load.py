@@ -42,7 +42,7 @@ def test_an_empty_file_is_all_defaults(written):
         (
             "push:\n  zzz: 1\n",
             "FILE:2: push.zzz: unknown key; known keys here: allow_label_change, keep_previous, "
-            "load_seconds, model_servers, repository, served_path",
+            "load_seconds, model_servers, model_servers_tls, repository, served_path",
         ),
         (
             "training:\n  early_stopping:\n    patiens: 5\n",

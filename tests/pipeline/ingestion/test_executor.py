@@ -284,6 +284,37 @@ def test_later_images_move_none_and_removed_ones_keep_their_split(tmp_path):
     assert set(third.facts.counts["test"].values()) <= {7, 8}
 
 
+def test_later_spans_follow_the_images_and_groups_of_those_before(tmp_path):
+    """Three spans of twelve owners' digits; only the latest is read, and one of its images was there before."""
+    root = write_digits(tmp_path / "images", digits=(0, 1), of_each=48)
+    names = sorted(str(path.relative_to(root)) for path in root.rglob("*.png"))
+    owner = {name: str(number % 12) for number, name in enumerate(names)}
+
+    def deliver(span, delivered):
+        rows = [f"{name},{name[0]},{owner[name]}" for name in delivered]
+        (tmp_path / f"{span}.csv").write_text("\n".join(["image,label,owner", *rows]))
+        return Ingested(
+            tmp_path / "{SPAN}.csv",
+            tmp_path / f"out{span}",
+            listing=ListingSection(path=f"{tmp_path}/{{SPAN}}.csv", root=str(root)),
+            span="latest",
+            group="owner",
+            ledgers=str(tmp_path / "splits"),
+        )
+
+    first = deliver(1, names[:24] + names[48:72]).splits()
+    tested = next(name.removeprefix("1/") for name, split in first.items() if split == "test")
+    later = [deliver(2, names[24:36] + names[72:84]), deliver(3, [tested, *names[36:48], *names[84:]])]
+    home = {owner[name.removeprefix("1/")]: split for name, split in first.items()}
+    assert set(home.values()) == set(features.SPLITS)
+    for number, ingested in enumerate(later, start=2):
+        found = ingested.splits()
+        assert all(home[owner[name.removeprefix(f"{number}/")]] == split for name, split in found.items())
+        assert (ingested.facts.spans, len(found)) == ((str(number),), 24 + (number == 3))
+        assert ingested.examples.get_string_custom_property("spans") == str(number)
+    assert later[1].splits()[f"3/{tested}"] == "test"
+
+
 def test_groups_near_duplicates_and_contradictions(tmp_path):
     """A listing of twelve photographs by five owners, one of them again at another quality, one under two labels."""
     pictures = [

@@ -70,7 +70,13 @@ def test_the_sdk_loads_it(compiled):
     assert loaded.name == "my-pets-v2"
     assert loaded.component_spec.inputs["configuration"].default == TEXT
     assert loaded.component_spec.inputs["training_epochs"].default == 7
-    assert set(loaded.component_spec.inputs) == {"configuration", "training_epochs", "overrides", "trigger"}
+    assert set(loaded.component_spec.inputs) == {
+        "configuration",
+        "data_span",
+        "training_epochs",
+        "overrides",
+        "trigger",
+    }
 
 
 def test_every_field_is_one_of_the_published_messages(documents):
@@ -136,7 +142,7 @@ def test_other_steps_take_the_default(documents):
 
 def test_every_step_has_image_volume_password_and_environment(documents):
     executors = documents[0]["deploymentSpec"]["executors"]
-    assert len(executors) == 12
+    assert len(executors) == 14
     for name, executor in executors.items():
         assert executor["container"]["image"] == "registry/darkroom:1", name
         assert {"name": "TF_CPP_MIN_LOG_LEVEL", "value": "2"} in executor["container"]["env"], name

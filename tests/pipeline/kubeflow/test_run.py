@@ -28,6 +28,8 @@ NODES = {
     "statistics-gen",
     "schema-gen",
     "example-validator",
+    "previous-data",
+    "data-validator",
     "transform",
     "trainer",
     "evaluator",

@@ -72,6 +72,24 @@ def made_report(folder, **changes):
         "pushed_version": 12,
         "nodes": (NodeReport(name="Trainer", state="done", seconds=3.0),),
         "data": facts.model_dump(mode="json"),
+        "data_check": {
+            "previous": "span 6",
+            "anomalies": ["train: image/class/text: Examples contain values missing from the schema: c"],
+            "comparisons": [
+                {
+                    "kind": "drift",
+                    "base": "span 6",
+                    "current": "span 7",
+                    "feature": "brightness",
+                    "measure": "jensen_shannon",
+                    "value": 0.31,
+                    "limit": 0.1,
+                    "images": 900,
+                    "is_exceeded": True,
+                },
+            ],
+            "is_blocked": False,
+        },
         "put_aside": {"corrupt": 2},
         "put_aside_files": ({"file": "x<y>.png", "detail": "cut short"},),
         "model": {

@@ -49,6 +49,12 @@ def test_mistakes_are_shown_as_they_are_and_as_the_network_saw_them(page):
     assert page.count('alt="as the network saw it"') == len(found.mistakes)
 
 
+def test_distances_to_other_data_are_shown_where_they_are_above_their_limit(page):
+    assert "<details open><summary>Distances to span 6 and between splits</summary>" in page
+    assert "<td>brightness</td><td>span 7</td><td>span 6</td>" in page
+    assert "values missing from the schema: c" in page
+
+
 def test_a_run_that_failed_has_a_page_of_what_there_is(tmp_path):
     nothing = dict.fromkeys(("model", "history", "evaluation", "data", "fingerprint", "blessed", "pushed_version"))
     text = render_page(made_report(tmp_path, outcome="failed in Transform", artifacts={}, **nothing))

@@ -60,7 +60,7 @@ def test_files_are_found_at_any_depth_and_rubbish_is_not(root):
     (root / "cat" / "more").mkdir()
     for name in ("more/2.png", ".DS_Store", "Thumbs.db", "with space é.png"):
         (root / "cat" / name).write_bytes(b"2")
-    found = list(ClassFolders(str(root)).images((0, "cat"), []))
+    found = list(ClassFolders(str(root)).images("cat", ["cat", "dog"]))
     assert [file.name for file in found] == ["cat/1.png", "cat/with space é.png", "cat/more/2.png"]
     assert {(file.label, file.text) for file in found} == {(0, "cat")}
 
@@ -80,8 +80,9 @@ def test_the_fingerprint_follows_the_files(root):
 @pytest.mark.parametrize("classes", [None, ("cat", "dog"), ("dog", "cat")])
 def test_the_positive_class_comes_last(root, classes):
     source = ClassFolders(str(root), classes, Task.BINARY, "cat")
-    assert source.class_names() == ["dog", "cat"]
-    assert {(image.text, image.label) for part in source.parts() for image in source.images(part, [])} == {
+    names = source.class_names()
+    assert names == ["dog", "cat"]
+    assert {(image.text, image.label) for part in source.parts() for image in source.images(part, names)} == {
         ("dog", 0),
         ("cat", 1),
     }
@@ -104,7 +105,7 @@ def test_links_in_a_circle_are_passed_over(root):
     (root / "cat" / "more" / "up").symlink_to(root / "cat")
     (root / "cat" / "out").symlink_to(root)
     (root / "cat" / "itself").symlink_to(root / "cat" / "itself")
-    names = [image.name for image in ClassFolders(str(root)).images((0, "cat"), [])]
+    names = [image.name for image in ClassFolders(str(root)).images("cat", ["cat", "dog"])]
     # The link to itself is a file that cannot be opened: reading it puts it aside.
     assert names == ["cat/1.png", "cat/itself", "cat/more/2.png"]
 
@@ -113,7 +114,7 @@ def test_a_folder_under_two_names_is_read_under_both(root):
     (root / "cat" / "more").mkdir()
     (root / "cat" / "more" / "2.png").write_bytes(b"2")
     (root / "cat" / "same").symlink_to(root / "cat" / "more")
-    names = [image.name for image in ClassFolders(str(root)).images((0, "cat"), [])]
+    names = [image.name for image in ClassFolders(str(root)).images("cat", ["cat", "dog"])]
     assert names == ["cat/1.png", "cat/more/2.png", "cat/same/2.png"]
 
 
@@ -122,11 +123,11 @@ def test_odd_file_names_are_opened(root, name):
     path = os.path.join(os.fsencode(root), b"cat", os.fsencode(name))
     with open(path, "wb") as file:
         file.write(b"2")
-    [image] = [image for image in ClassFolders(str(root)).images((0, "cat"), []) if image.name != "cat/1.png"]
+    [image] = [image for image in ClassFolders(str(root)).images("cat", ["cat", "dog"]) if image.name != "cat/1.png"]
     assert os.fsencode(image.name) == b"cat/" + os.fsencode(name)
     assert read_bytes(image.path) == b"2"
 
 
 def test_a_file_url_is_a_local_folder(root):
-    [image] = ClassFolders(f"file://{root}").images((0, "cat"), [])
+    [image] = ClassFolders(f"file://{root}").images("cat", ["cat", "dog"])
     assert (image.name, read_bytes(image.path)) == ("cat/1.png", b"1")

@@ -1,0 +1,1 @@
+"""Validation: a curated schema, and how far the data has moved, before anything trains on it."""
