@@ -28,7 +28,7 @@ class DataSection(Section):
     images: str = Field(
         default="images",
         description="A folder with one folder of images for each class. Relative to darkroom.yaml, or absolute, or "
-        "anything TensorFlow's file system opens (`gs://`, `s3://` where its plug-in is installed).",
+        "a URL that TensorFlow or fsspec opens (`gs://`; `s3://` with the package s3fs).",
     )
     listing: ListingSection | None = Field(
         default=None, description="Instead of `images`: a table that names the images and their labels or targets."

@@ -1,4 +1,4 @@
-"""Opening and listing what a source names: local files by Python, everything else by TensorFlow's file systems.
+"""Opening and listing what a source names: local files by Python, the rest by TensorFlow's file systems or fsspec's.
 
 Local files do not go through TensorFlow, which wants names in UTF-8 and follows links in a circle.
 """
@@ -27,7 +27,7 @@ def read_bytes(path: str, limit: int | None = None) -> bytes:
     if local is not None:
         with open(local, "rb") as file:
             return file.read(-1 if limit is None else limit)
-    with _as_os_errors(), _gfile().GFile(path, "rb") as file:
+    with _as_os_errors(), _remote(path).GFile(path, "rb") as file:
         found: bytes = file.read(-1 if limit is None else limit)
         return found
 
@@ -47,19 +47,19 @@ def write_whole(path: str, content: bytes) -> None:
         os.replace(_local(partial) or partial, local)
     else:
         with _as_os_errors():
-            _gfile().rename(partial, path, overwrite=True)
+            _remote(path).rename(partial, path, overwrite=True)
 
 
 def open_to_write(path: str) -> Any:
     """A new file for bytes, buffered; its folder exists."""
     local = _local(path)
-    return open(local, "wb") if local is not None else _gfile().GFile(path, "wb")
+    return open(local, "wb") if local is not None else _remote(path).GFile(path, "wb")
 
 
 def open_to_read(path: str) -> Any:
     """A file of bytes that can be read at any place."""
     local = _local(path)
-    return open(local, "rb") if local is not None else _gfile().GFile(path, "rb")
+    return open(local, "rb") if local is not None else _remote(path).GFile(path, "rb")
 
 
 def make_folder(path: str) -> None:
@@ -69,7 +69,7 @@ def make_folder(path: str) -> None:
         os.makedirs(local, exist_ok=True)
     else:
         with _as_os_errors():
-            _gfile().makedirs(path)
+            _remote(path).makedirs(path)
 
 
 def remove_folder(path: str) -> None:
@@ -77,9 +77,9 @@ def remove_folder(path: str) -> None:
     local = _local(path)
     if local is not None:
         shutil.rmtree(local, ignore_errors=True)
-    elif _gfile().exists(path):
+    elif _remote(path).exists(path):
         with _as_os_errors():
-            _gfile().rmtree(path)
+            _remote(path).rmtree(path)
 
 
 def size_and_time(path: str) -> tuple[int, int]:
@@ -93,14 +93,14 @@ def size_and_time(path: str) -> tuple[int, int]:
         found = os.stat(local)
         return found.st_size, found.st_mtime_ns
     with _as_os_errors():
-        stat = _gfile().stat(path)
+        stat = _remote(path).stat(path)
     return int(stat.length), int(stat.mtime_nsec)
 
 
 def exists(path: str) -> bool:
     """Whether there is something at a path."""
     local = _local(path)
-    return os.path.exists(local) if local is not None else bool(_gfile().exists(path))
+    return os.path.exists(local) if local is not None else bool(_remote(path).exists(path))
 
 
 def folders_in(path: str) -> list[str]:
@@ -114,8 +114,9 @@ def folders_in(path: str) -> list[str]:
         with os.scandir(local) as entries:
             return sorted(entry.name for entry in entries if not is_ignored(entry.name) and _is_folder(entry))
     with _as_os_errors():
-        names = sorted(name.rstrip("/") for name in _gfile().listdir(path))
-    return [name for name in names if not is_ignored(name) and _gfile().isdir(join(path, name))]
+        files = _remote(path)
+        names = sorted(name.rstrip("/") for name in files.listdir(path))
+    return [name for name in names if not is_ignored(name) and files.isdir(join(path, name))]
 
 
 def files_under(path: str) -> Iterator[str]:
@@ -125,7 +126,7 @@ def files_under(path: str) -> Iterator[str]:
     """
     local = _local(path)
     if local is None:
-        for where, _, names in sorted(_gfile().walk(path)):
+        for where, _, names in sorted(_remote(path).walk(path)):
             yield from (join(where, name) for name in sorted(names) if not is_ignored(name))
         return
     scheme = path.removesuffix(local)
@@ -181,7 +182,7 @@ def files_like(pattern: str) -> list[str]:
         scheme = pattern.removesuffix(local)
         return sorted(scheme + path for path in glob.glob(local, recursive=True) if os.path.isfile(path))
     with _as_os_errors():
-        return sorted(_gfile().glob(pattern))
+        return sorted(_remote(pattern).glob(pattern))
 
 
 def paths_like(pattern: str) -> list[str]:
@@ -191,7 +192,7 @@ def paths_like(pattern: str) -> list[str]:
         scheme = pattern.removesuffix(local)
         return sorted(scheme + path for path in glob.glob(local, recursive=True))
     with _as_os_errors():
-        return sorted(path.rstrip("/") for path in _gfile().glob(pattern))
+        return sorted(path.rstrip("/") for path in _remote(pattern).glob(pattern))
 
 
 def is_ignored(name: str) -> bool:
@@ -213,11 +214,16 @@ def _local(path: str) -> str | None:
     return None if "://" in path else path
 
 
-def _gfile() -> Any:
+def _remote(path: str) -> Any:
+    """TensorFlow's file systems, or one with the same methods."""
     # TensorFlow takes seconds to import; what is on this machine needs none of it.
     import tensorflow as tf  # noqa: PLC0415
 
-    return tf.io.gfile
+    if path.split("://", maxsplit=1)[0] in tf.io.gfile.get_registered_schemes():
+        return tf.io.gfile
+    from pipeline.ingestion.fsspec_files import FsspecFiles  # noqa: PLC0415
+
+    return FsspecFiles(path)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import hashlib
 import statistics
+import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from darkroom.configuration.split_ratios import SplitRatios
 from darkroom.errors import DataError
 from darkroom.task import Task
 from pipeline import features
+from pipeline.ingestion import storage
 from pipeline.ingestion.dataset_facts import DatasetFacts
 from pipeline.ingestion.executor import ImageExecutor
 from pipeline.ingestion.options import IngestionOptions
@@ -372,3 +374,19 @@ def test_arrays_go_where_they_are_said_to_and_the_rest_is_split(tmp_path):
     # 30 of 90 are more than the share of the test split already; the rest shares 1 to 7, by class.
     assert Counter(split for name, split in where.items() if name.startswith("free")) == {"train": 52, "eval": 8}
     assert ingested.facts.labels == ("0", "1")
+
+
+def test_images_in_a_file_system_that_tensorflow_lacks_come_in_as_local_ones_do(mixed, tmp_path):
+    root, _, local = mixed
+    there = f"memory://{uuid.uuid4().hex}/images"
+    for path in root.rglob("*"):
+        if path.is_file():
+            storage.write_whole(f"{there}/{path.relative_to(root)}", path.read_bytes())
+    remote = Ingested(there, tmp_path)
+    assert remote.splits() == local.splits()
+    assert {name: entry.reason for name, entry in remote.quarantined.items()} == {
+        # What is not there to be copied.
+        name: entry.reason
+        for name, entry in local.quarantined.items()
+        if entry.reason != "unreadable"
+    }
