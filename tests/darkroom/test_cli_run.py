@@ -200,7 +200,7 @@ def test_all_runs_are_listed_newest_first(project, summary):
     assert worse["test_set"] == first["test_set"]
     assert worse["description"] == "much too slow"
     header, *lines = asked(project, "runs", "--csv", "--metric", "log_loss").splitlines()
-    assert header.endswith("test_images,code_revision,seconds,log_loss")
+    assert header.endswith("test_images,spans,code_revision,seconds,log_loss")
     assert len(lines) == 3
 
 
