@@ -55,13 +55,16 @@ class HealthService(health_pb2_grpc.HealthServicer):
         """The state now, and each one that it changes to."""
         told: int | None = None
         while not context.done():
+            closing = self._closing
             status = self._status(request.service)
             if status != told:
                 told = status
                 yield _Status(status=status)
-            if self._closing:
+            if closing:
                 return
-            await asyncio.sleep(_WATCH_SECONDS)
+            # Closed while the last state was on its way: the next one follows at once.
+            if not self._closing:
+                await asyncio.sleep(_WATCH_SECONDS)
 
     def _status(self, service: str) -> int:
         if service not in self._services:

@@ -14,6 +14,7 @@ from darkroom.cli.run_display import RunDisplay
 from darkroom.configuration import DarkroomConfig
 from darkroom.configuration.survey import class_folder_names
 from darkroom.errors import DarkroomError, DataError
+from darkroom.heap import keeping_imports
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
@@ -65,7 +66,7 @@ def run_nodes(
     Raises:
         DarkroomError: that of the node that failed.
     """
-    with display.waiting("Starting TensorFlow and TFX"):
+    with display.waiting("Starting TensorFlow and TFX"), keeping_imports():
         # Seconds of noisy imports: inside the capture, and only once the configuration is known to be good.
         from pipeline.metadata_connection import metadata_connection  # noqa: PLC0415
         from pipeline.progress import reporting_to  # noqa: PLC0415

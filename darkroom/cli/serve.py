@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from darkroom.errors import ConfigurationError, DarkroomError, DataError
-from serving.heap import without_collection
+from darkroom.heap import without_collection
 
 if TYPE_CHECKING:
     from serving.gateway.configuration_reload import ConfigurationSource

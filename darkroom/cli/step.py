@@ -16,6 +16,7 @@ from darkroom.configuration import DarkroomConfig
 from darkroom.configuration.kubernetes_section import FINISH, PREPARE, STEPS
 from darkroom.configuration.load import DEFAULT_FILE, parse_configuration
 from darkroom.errors import ConfigurationError, DarkroomError, DataError, TrainingPausedError
+from darkroom.heap import keeping_imports
 
 if TYPE_CHECKING:
     from pipeline.triggers import Trigger
@@ -71,7 +72,8 @@ def command(
 
     wanted = StepOutputs({key: Path(path) for key, path in outputs}, executor_input)
     if name == FINISH:
-        from pipeline.container_steps.finish import finish  # noqa: PLC0415
+        with keeping_imports():
+            from pipeline.container_steps.finish import finish  # noqa: PLC0415
 
         finish(config, run_id, wanted)
         return
@@ -81,7 +83,8 @@ def command(
 
             prepare(config, run_id, _trigger(trigger), [node for node in nodes.split(",") if node], wanted)
         else:
-            from pipeline.container_steps.node import run_step  # noqa: PLC0415
+            with keeping_imports():
+                from pipeline.container_steps.node import run_step  # noqa: PLC0415
 
             run_step(config, name, run_id, wanted)
     except Exception as error:

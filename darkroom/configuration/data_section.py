@@ -152,7 +152,7 @@ class DataSection(Section):
             check_span_pattern(path)
             if has_span(path) and not self.has_spans:
                 raise ValueError(f"{path!r} differs from span to span, so {self.paths[0]!r} must, too")
-        if "span" in self.model_fields_set and not self.has_spans:
+        if self.span != "latest" and not self.has_spans:
             raise ValueError(
                 f"span chooses among spans, but {self.paths[0]!r} has neither {{SPAN}} nor {{YYYY}}, {{MM}} and {{DD}}"
             )

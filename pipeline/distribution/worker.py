@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from darkroom.errors import DarkroomError
+from darkroom.heap import keeping_imports
 from pipeline.distribution.job import WORKERS_HERE, Job
 from pipeline.distribution.messages import MessageWriter
 from pipeline.progress import reporting_to
@@ -29,7 +32,7 @@ def main(job_path: str) -> int:
     if descriptor is None:
         # Started by another than Darkroom, such as a Kubernetes job, which looks after its processes itself.
         _take_share(job)
-        job.load()(job.argument)
+        _function_of(job)(job.argument)
         return 0
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with os.fdopen(int(descriptor), "w", encoding="utf-8") as pipe:
@@ -37,7 +40,7 @@ def main(job_path: str) -> int:
         try:
             _take_share(job)
             with reporting_to(messages):
-                job.load()(job.argument)
+                _function_of(job)(job.argument)
         except DarkroomError as error:
             messages.failure(error)
             return 1
@@ -59,6 +62,11 @@ def _read(job_path: str) -> str:
 
     with gfile.GFile(job_path) as file:
         return str(file.read())
+
+
+def _function_of(job: Job) -> Callable[[dict[str, Any]], None]:
+    with keeping_imports():
+        return job.load()
 
 
 def _take_share(job: Job) -> None:

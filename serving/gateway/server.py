@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc.aio
 
+from darkroom.heap import keep_what_is_alive, reuse_large_blocks
 from serving.backend_tls.credentials import BackendCredentials
 from serving.backend_tls.settings import BackendTlsSettings
 from serving.gateway.admin import AdminCalls
@@ -41,7 +42,6 @@ from serving.gateway.servables import Servables
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.supervisor import ModelServerSupervisor
 from serving.gateway.watched_files import WatchedFiles, watch_files
-from serving.heap import keep_what_is_alive, reuse_large_blocks
 from serving.http_protocol import ConnectionLimits, protocol_with
 from serving.http_server import HttpServer
 from serving.open_files import connections_allowed, raise_open_files_limit

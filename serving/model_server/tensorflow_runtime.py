@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from darkroom.heap import keeping_imports
 from serving.errors import Code, ServingError
-from serving.heap import keeping_imports
 from serving.model_server.runtime import Arrays
 from serving.protos import meta_graph_pb2, types_pb2
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -33,17 +34,19 @@ def with_this_machine(document):
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory):
+def podman():
     if shutil.which("podman") is None or os.geteuid() != 0:
         pytest.skip("needs podman (apt-get install podman runc) and root")
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl renders the overlay, and is not installed")
-    found = Podman(tmp_path_factory.mktemp("podman"))
-    found.make_image("localhost/nothing:1")
-    problem = found.problem("localhost/nothing:1")
-    if problem is not None:
-        pytest.skip(f"podman can't run containers here: {problem}")
-    return found
+    # Podman wants short paths.
+    with tempfile.TemporaryDirectory(prefix="podman-") as folder:
+        found = Podman(Path(folder))
+        found.make_image("localhost/nothing:1")
+        problem = found.problem("localhost/nothing:1")
+        if problem is not None:
+            pytest.skip(f"podman can't run containers here: {problem}")
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,9 @@ def pod(podman, tmp_path_factory):
         models = Path(podman("volume", "inspect", "--format", "{{.Mountpoint}}", "models"))
         (models / "pets").mkdir()
         export_darkroom_model(models / "staged").rename(models / "pets" / "1")
-        [name] = [found["Names"][0] for found in json.loads(podman("ps", "--format", "json")) if not found["IsInfra"]]
+        [name] = [
+            found["Names"][0] for found in json.loads(podman("ps", "--all", "--format", "json")) if not found["IsInfra"]
+        ]
         yield name, address_of(podman, name)
     finally:
         podman("kube", "down", str(manifest))

@@ -1,10 +1,10 @@
-"""The heap of a process that serves: what garbage collection looks at, and when memory goes back to the system.
+"""The heap of a whole process: what garbage collection looks at, and when memory goes back to the system.
 
 A full collection looks at every object that is alive, with the interpreter lock held: 30 ms in a gateway and half a
 second in a process that has imported TensorFlow, most of it modules, classes and functions that stay until the end.
-Requests that happen to be there wait. What is kept out of it here is never looked at again.
+Requests that happen to be there wait, and so does a training. What is kept out of it here is never looked at again.
 
-For processes that do nothing but serve: all of this concerns the whole process.
+For the processes of commands, not for libraries: all of this concerns the whole process.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@ import gc
 
 import pytest
 
-from serving.heap import keep_what_is_alive, keeping_imports
+from darkroom.heap import keep_what_is_alive, keeping_imports
 
 
 @pytest.fixture(autouse=True)
