@@ -25,8 +25,9 @@ $(STAMP): pyproject.toml uv.lock $(wildcard compat/*/pyproject.toml) $(filter .u
 quickstart: $(STAMP)  ## Set up, train on real images, serve, predict
 	@$(RUN) python -m darkroom.quickstart --folder $(DIGITS)
 
+# One more than there are cores: many tests wait, for servers, for processes, for heartbeats.
 test: $(STAMP)  ## Set up, then pass the tests
-	$(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(RUN) pytest --numprocesses $$(($$(nproc 2>/dev/null || sysctl -n hw.ncpu) + 1)) --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)  ## Style and types
 	$(RUN) ruff check .
