@@ -100,13 +100,13 @@ def subject(name: str, **options: Any) -> dict[str, Any]:
 
 
 def write_photos(folder: Path, count: int) -> None:
-    """JPEGs of 640x480: two real photographs, turned by a degree each."""
+    """JPEGs of 640x480: two real photographs, turned a little further each."""
     from sklearn.datasets import load_sample_images  # noqa: PLC0415
 
-    folder.mkdir()
+    folder.mkdir(parents=True)
     pictures = [Image.fromarray(pixels).resize((640, 480)) for pixels in load_sample_images().images]
     for number in range(count):
-        pictures[number % 2].rotate(number).save(folder / f"{number}.jpg", quality=90)
+        pictures[number % 2].rotate(number / 10).save(folder / f"{number}.jpg", quality=90)
 
 
 def write_small(folder: Path, first: int, end: int) -> None:
@@ -161,8 +161,11 @@ def _best(function: Any, count: int) -> float:
     return count / min(times)
 
 
-def measure_ingestion(images: str, out: str, ledgers: str | None = None) -> dict[str, Any]:
+def measure_ingestion(
+    images: str, out: str, ledgers: str | None = None, beam: tuple[str, ...] = (), near_duplicates: int | None = 4
+) -> dict[str, Any]:
     """One ingestion: seconds, peak memory, digests of what was written, and images that are not where they were."""
+    from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor  # noqa: PLC0415
     from tfx.types import standard_artifacts  # noqa: PLC0415
 
     from darkroom.configuration.split_ratios import SplitRatios  # noqa: PLC0415
@@ -177,10 +180,10 @@ def measure_ingestion(images: str, out: str, ledgers: str | None = None) -> dict
     remembered = ledgers or f"{out}/splits"
     before = [Ledger.read(str(path)) for path in Path(remembered).glob("*.npz")]
     options = IngestionOptions(
-        root=images, ratios=SplitRatios(), limits=ImageLimits(), near_duplicates=4, ledgers=remembered
+        root=images, ratios=SplitRatios(), limits=ImageLimits(), near_duplicates=near_duplicates, ledgers=remembered
     )
     start = time.monotonic()
-    ImageExecutor().Do(
+    ImageExecutor(BaseBeamExecutor.Context(beam_pipeline_args=list(beam))).Do(
         {}, {"examples": [examples], "quarantine": [quarantine]}, {"ingestion_options": options.model_dump_json()}
     )
     seconds = time.monotonic() - start
