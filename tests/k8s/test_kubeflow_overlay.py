@@ -1,28 +1,22 @@
 """What steps in Kubeflow share, as `kubectl kustomize` makes it, and the configuration that docs/kubeflow.md gives."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
-import yaml
 
 from darkroom.configuration.load import parse_configuration
+from tests.k8s.kustomize import NEEDS_KUBECTL, rendered
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("kubectl") is None, reason="kubectl is missing: install it (1.27 or newer)"
-)
+pytestmark = NEEDS_KUBECTL
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def resources():
-    folder = ROOT / "k8s" / "overlays" / "kubeflow"
-    made = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=True)
-    return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(made.stdout)}
+    return {(one["kind"], one["metadata"]["name"]): one for one in rendered("kubeflow")}
 
 
 @pytest.fixture

@@ -1,36 +1,19 @@
 """What `kubectl kustomize` makes of each overlay, without a cluster."""
 
-import shutil
-import subprocess
-from functools import cache
-from pathlib import Path
-
 import kubernetes_validate
 import pytest
 import yaml
 
 from darkroom.configuration import load_configuration
+from tests.k8s.kustomize import NEEDS_KUBECTL, rendered
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("kubectl") is None, reason="kubectl is missing: install it (1.27 or newer)"
-)
+pytestmark = NEEDS_KUBECTL
 
-K8S = Path(__file__).parents[2] / "k8s"
 SERVING = ("dev", "prod", "prod-gpu")
 # docs/operations.md names both.
 OLDEST, NEWEST = "1.29", "1.37"
 # Kinds of the Prometheus operator, whose schemas are not Kubernetes' own.
 OPERATOR = "monitoring.coreos.com/v1"
-
-
-@cache
-def rendered(overlay):
-    made = subprocess.run(
-        ["kubectl", "kustomize", str(K8S / "overlays" / overlay)], capture_output=True, text=True, check=False
-    )
-    assert made.returncode == 0, made.stderr
-    assert "deprecated" not in made.stderr
-    return list(yaml.safe_load_all(made.stdout))
 
 
 def of_kind(overlay, *kinds):

@@ -11,12 +11,12 @@ import httpx
 import pytest
 import yaml
 
+from tests.k8s.kustomize import NEEDS_KUBECTL, rendered
 from tests.k8s.podman import MOUNTED, Podman
-from tests.k8s.test_manifests import rendered
 from tests.serving.gateway.pictures import RED
 from tests.serving.models import export_darkroom_model
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [NEEDS_KUBECTL, pytest.mark.slow, pytest.mark.timeout(400)]
 
 # `podman kube play` of 4.3 ignores what else there is in the overlay.
 PLAYED = ("Deployment", "PersistentVolumeClaim", "ConfigMap")
@@ -37,8 +37,6 @@ def with_this_machine(document):
 def podman():
     if shutil.which("podman") is None or os.geteuid() != 0:
         pytest.skip("needs podman (apt-get install podman runc) and root")
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl renders the overlay, and is not installed")
     # Podman wants short paths.
     with tempfile.TemporaryDirectory(prefix="podman-") as folder:
         found = Podman(Path(folder))
