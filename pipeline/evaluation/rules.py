@@ -13,6 +13,8 @@ from pipeline.evaluation.report import Measured, RuleResult, SliceMeasures
 
 # Sums of floating point numbers are a little off. A value that equals its bound shall pass.
 _ROUNDING = 1e-9
+# A smaller one is not told by its digits.
+_LEAST_P_VALUE = 0.001
 
 # Parts that a sentence names.
 _NAMED = 5
@@ -170,9 +172,8 @@ def _change(
     is_noise = measured.p_value >= section.significance_level
     told = "which may be chance" if is_noise else "which is more than chance"
     passed = is_noise and section.drops_must_be_significant
-    return RuleResult(
-        sentence=f"{text}, {told} (p = {measured.p_value:.3f}): {'passed' if passed else 'failed'}.", passed=passed
-    )
+    p_value = f"p = {measured.p_value:.3f}" if measured.p_value >= _LEAST_P_VALUE else f"p < {_LEAST_P_VALUE}"
+    return RuleResult(sentence=f"{text}, {told} ({p_value}): {'passed' if passed else 'failed'}.", passed=passed)
 
 
 def _beats_trivial(metric: str, evidence: Evidence) -> RuleResult:

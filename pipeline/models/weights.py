@@ -13,6 +13,10 @@ from pipeline.models.weights_source import WeightsSource
 # further layer, which exists with `weights="imagenet"` alone, makes up for it.
 _EFFICIENTNET_DEVIATIONS = (0.229, 0.224, 0.225)
 
+# Keras has their weights for images of several sizes and takes the size that is asked for, if it is one of these; all
+# others were trained in one size.
+_TRAINED_IN_SIZES = ("MobileNet", "MobileNetV2")
+
 
 def load_weights(base: keras.Model, architecture: str, source: WeightsSource) -> None:
     """Puts pretrained weights into a base of the same architecture.
@@ -24,10 +28,10 @@ def load_weights(base: keras.Model, architecture: str, source: WeightsSource) ->
             weights of a base, such as the `no_top` files of keras.applications.
 
     Raises:
-        ConfigurationError: the weights do not fit.
+        ConfigurationError: the weights do not fit, or cannot be downloaded.
     """
     if source.kind == "imagenet":
-        copy_weights(keras_application(architecture)(include_top=False, weights="imagenet"), base, source.name)
+        copy_weights(_published(architecture, base.input_shape[1:]), base, source.name)
     elif str(source.path).endswith(".keras"):
         copy_weights(base_in(keras.models.load_model(source.path, compile=False)), base, source.name)
     else:
@@ -39,6 +43,22 @@ def load_weights(base: keras.Model, architecture: str, source: WeightsSource) ->
                 f"{error}"
             ) from error
     _finish_normalization(base)
+
+
+def _published(architecture: str, pixel_shape: tuple[int, int, int]) -> keras.Model:
+    """A base as keras.applications publishes it, of the image size that was trained and comes nearest to ours."""
+    size = {"input_shape": pixel_shape} if architecture in _TRAINED_IN_SIZES else {}
+    try:
+        return keras_application(architecture)(include_top=False, weights="imagenet", **size)
+    except Exception as error:
+        # keras.utils.get_file has no exception of its own.
+        if "URL fetch failure" not in str(error):
+            raise
+        raise ConfigurationError(
+            f"model.weights imagenet: the weights of {architecture} could not be downloaded ({error}). Without a way to "
+            "the internet, put the file that this address names into ~/.keras/models ($KERAS_HOME/models), where Keras "
+            "looks first, or give its path as model.weights."
+        ) from error
 
 
 def base_in(model: keras.Model) -> keras.Model:

@@ -124,7 +124,8 @@ def test_the_first_layer_that_differs_is_named():
         copy_weights(base(small_cnn={"filters": (4, 9)}), base(), "theirs")
 
 
-def test_imagenet_weights_come_through_keras(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("side", "file"), [(32, "mobilenet_1_0_224"), (128, "mobilenet_1_0_128")])
+def test_imagenet_weights_come_through_keras(tmp_path, monkeypatch, side, file):
     """The file that Keras would download is one made here, in the same legacy format."""
     keras.utils.set_random_seed(1)
     published = keras.applications.MobileNet(weights=None, include_top=False, input_shape=(224, 224, 3), alpha=1.0)
@@ -136,10 +137,18 @@ def test_imagenet_weights_come_through_keras(tmp_path, monkeypatch):
         return str(tmp_path / "published.h5")
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
-    target = build_base(ModelSection(architecture="MobileNet"), (32, 32, 3))
+    target = build_base(ModelSection(architecture="MobileNet"), (side, side, 3))
     load_weights(target, "MobileNet", WeightsSource(kind="imagenet", name="imagenet"))
     assert equal(target, published)
-    assert asked[0].endswith("mobilenet_1_0_224_tf_no_top.h5")
+    assert asked[0].endswith(f"{file}_tf_no_top.h5")
+
+
+def test_imagenet_weights_that_cannot_be_downloaded_are_explained(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", "http://127.0.0.1:9/")
+    target = build_base(ModelSection(architecture="MobileNet"), (32, 32, 3))
+    with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:9/mobilenet_1_0_224_tf_no_top\.h5.*\.keras/models"):
+        load_weights(target, "MobileNet", WeightsSource(kind="imagenet", name="imagenet"))
 
 
 def test_efficientnet_files_of_imagenet_see_what_keras_with_its_extra_layer_sees(tmp_path):
