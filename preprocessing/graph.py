@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import tensorflow as tf
 
 from preprocessing.decode import decode_image
@@ -64,16 +67,32 @@ class PreprocessingGraph(tf.Module):
         return scale(levels(image_bytes, self.spec), self.spec, self.statistics)
 
 
-# Written in graph ops already: converting its Python would only take time, at each of the many places that trace it.
-@tf.autograph.experimental.do_not_convert
 def levels(image_bytes: tf.Tensor, spec: PreprocessingSpec) -> tf.Tensor:
     """All of the spec but its scaling: scalar string to `[H, W, C]` float32 levels 0..255.
 
     This is what channel statistics are measured on.
     """
-    fitted = decode_image(
-        image_bytes,
-        background=spec.background,
-        transform=lambda pixels: fit_to_spec(pixels, spec),
-    )
-    return tf.ensure_shape(to_channels(fitted, spec.channels), spec.pixel_shape)
+    return _levels_function(spec)(image_bytes)
+
+
+@functools.lru_cache(maxsize=8)
+def _levels_function(spec: PreprocessingSpec) -> Any:
+    """`levels` as a concrete function, traced once for all graphs of a process that call it.
+
+    Tracing the decoder takes about a second. A run has six graphs that begin with it: statistics, two input pipelines,
+    the preprocessing that is exported, the model that is served, and the one that the server is compared with.
+    """
+
+    def traced(image_bytes: tf.Tensor) -> tf.Tensor:
+        fitted = decode_image(
+            image_bytes,
+            background=spec.background,
+            transform=lambda pixels: fit_to_spec(pixels, spec),
+        )
+        return tf.ensure_shape(to_channels(fitted, spec.channels), spec.pixel_shape)
+
+    # Outside of the graph that asks first.
+    with tf.init_scope():
+        return tf.function(
+            traced, input_signature=[tf.TensorSpec([], tf.string, name="image_bytes")], autograph=False
+        ).get_concrete_function()

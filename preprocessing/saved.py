@@ -69,11 +69,11 @@ class _SavedPreprocessing(tf.Module):
         self.graph = graph
         self._facts = json.dumps(describe(graph), sort_keys=True)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")], autograph=False)
     def preprocess(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"pixels": self.graph(image_bytes)}
 
-    @tf.function(input_signature=[])
+    @tf.function(input_signature=[], autograph=False)
     def description(self) -> tf.Tensor:
         return tf.constant(self._facts)
 

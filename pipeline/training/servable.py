@@ -59,7 +59,7 @@ class ServableModel(tf.Module):
     def evaluated(self, prediction: tf.Tensor) -> dict[str, tf.Tensor]:
         """What TFMA gets."""
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")], autograph=False)
     def serving_default(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """`image_bytes [N]` to the answer."""
         return self.answer(self._network(self.graph(image_bytes)))
@@ -67,22 +67,22 @@ class ServableModel(tf.Module):
     def _serving_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return self.answer(self._network(pixels))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")], autograph=False)
     def preprocess(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """`image_bytes [N]` to `pixels [N, H, W, C]`: what the network sees, for people and for parity checks."""
         return {"pixels": self.graph(image_bytes)}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")], autograph=False)
     def of_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """TF Serving's own API for the task: of serialised tf.Examples `[N]`."""
         return self.api_answer(self._network(self.graph(_image_bytes(inputs))))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """For TFMA: serialised tf.Examples `[N]` to the prediction."""
         return self.evaluated(self._network(self.graph(_image_bytes(examples))))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="request")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="request")], autograph=False)
     def describe(self, request: tf.Tensor) -> dict[str, tf.Tensor]:
         """`request [N]`, its content ignored, to `description [N]`: what is in `darkroom.json` at export, as JSON."""
         return {"description": tf.fill(tf.shape(request), self._description)}

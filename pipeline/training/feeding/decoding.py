@@ -85,15 +85,7 @@ def _levels_and_label(record: tf.Tensor, spec: PreprocessingSpec, label: LabelFe
     parsed = tf.io.parse_single_example(
         record, {features.ENCODED: tf.io.FixedLenFeature([], tf.string), label.key: label.spec}
     )
-    return _levels_function(spec)(parsed[features.ENCODED]), parsed[label.key]
-
-
-@functools.cache
-def _levels_function(spec: PreprocessingSpec) -> Any:
-    """Scalar string to `[H, W, C]` levels, traced once for all the datasets of a run."""
-    return tf.function(
-        lambda encoded: levels(encoded, spec), input_signature=[tf.TensorSpec([], tf.string)], autograph=False
-    )
+    return levels(parsed[features.ENCODED], spec), parsed[label.key]
 
 
 @functools.cache

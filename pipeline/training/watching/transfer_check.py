@@ -75,8 +75,9 @@ class TransferCheck(Resumable):
         bar = self.trivial
         if bar.value is None or self.reached is None or self.reached > bar.value:
             return []
+        first = "epoch" if epochs == 1 else f"{epochs} epochs"
         seen = (
-            f"In its first {epochs} epochs {bar.metric} reached {self.reached:.4f}; always answering {bar.name} has "
+            f"In its first {first} {bar.metric} reached {self.reached:.4f}; always answering {bar.name} has "
             f"{bar.value:.4f}."
         )
         advice = (
