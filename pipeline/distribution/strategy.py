@@ -114,9 +114,11 @@ def _tpu(address: str) -> tf.distribute.Strategy:
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
+        # What follows its first line is for TensorFlow's own developers.
+        why = next(iter(str(error).splitlines()), "")
         raise ConfigurationError(
             f"training.distribution.tpu: there is no TPU at {address!r} that TensorFlow can reach: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {why}"
         ) from error
 
 

@@ -55,9 +55,9 @@ def _published(architecture: str, pixel_shape: tuple[int, int, int]) -> keras.Mo
         if "URL fetch failure" not in str(error):
             raise
         raise ConfigurationError(
-            f"model.weights imagenet: the weights of {architecture} could not be downloaded ({error}). Without a way to "
-            "the internet, put the file that this address names into ~/.keras/models ($KERAS_HOME/models), where Keras "
-            "looks first, or give its path as model.weights."
+            f"model.weights imagenet: the weights of {architecture} could not be downloaded ({error}). Without a way "
+            "to the internet, put the file that this address names into ~/.keras/models ($KERAS_HOME/models), where "
+            "Keras looks first, or give its path as model.weights."
         ) from error
 
 
