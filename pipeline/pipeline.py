@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from tfx import components
 from tfx.dsl.components.base import base_component, base_node
 from tfx.dsl.components.common.resolver import Resolver
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types import BaseChannel, Channel, standard_artifacts
@@ -22,6 +21,7 @@ from pipeline.evaluation.options import EvaluationOptions
 from pipeline.features import EVAL_SPLIT, TRAIN_SPLIT
 from pipeline.ingestion.component import ImageExampleGen
 from pipeline.ingestion.options import IngestionOptions
+from pipeline.latest_blessing import LatestBlessing
 from pipeline.lite_export.component import LiteExport
 from pipeline.metadata_connection import metadata_connection
 from pipeline.models.pixel_scaling import with_matching_scaling
@@ -185,7 +185,7 @@ def _schema(config: DarkroomConfig, statistics_gen: base_component.BaseComponent
 
 def _baseline() -> Resolver:
     return Resolver(
-        strategy_class=LatestBlessedModelStrategy,
+        strategy_class=LatestBlessing,
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
     ).with_id("Baseline")

@@ -20,6 +20,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
 from darkroom.errors import TrainingPausedError
+from pipeline.reuse import ended_not_reusable
 
 
 class NodeState(StrEnum):
@@ -135,6 +136,9 @@ def launch_node(ir: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode) -> N
     node_id = node.node_info.id
     deployment = runner_utils.extract_local_deployment_config(ir)
     connection_config = _connection_config(deployment.metadata_connection_config)
+    with metadata.Metadata(connection_config) as store:
+        if ended_not_reusable(store.store, ir.pipeline_info.id, node_id):
+            node.execution_options.caching_options.enable_cache = False
     start = time.monotonic()
     execution = launcher.Launcher(
         pipeline_node=node,

@@ -13,6 +13,7 @@ from tfx.utils import path_utils
 from darkroom.configuration.serving_check_section import ServingCheckSection
 from darkroom.task import Task
 from pipeline.progress import reporter
+from pipeline.reuse import mark_reusable
 from pipeline.serving_check.check import Subject, check, write_warmup
 from pipeline.serving_check.reference import held_out_images, read_description
 from pipeline.serving_check.rule import Rule, write_rules
@@ -63,7 +64,10 @@ class ServingCheckExecutor(base_executor.BaseExecutor):
         )
         for rule in rules:
             reporter().step(rule.sentence)
-        _finish(blessing, rules, blessed=all(rule.passed is not False for rule in rules))
+        passed = all(rule.passed is not False for rule in rules)
+        # Latency and memory are those of a moment.
+        mark_reusable(blessing, reusable=passed)
+        _finish(blessing, rules, blessed=passed)
 
 
 def _skipped(sentence: str) -> tuple[Rule, ...]:
