@@ -21,6 +21,7 @@ from pipeline.pusher.object_store import push_to_object_store
 from pipeline.pusher.refusal import REFUSAL_KEY, label_refusal, preprocessing_refusal
 from pipeline.pusher.repository import push
 from pipeline.report.card import CARD_FILE, render_card
+from pipeline.reuse import mark_reusable
 from pipeline.serving_check.warmup import WARMUP_FILE
 from preprocessing.saved import DESCRIPTION_FILE as PREPROCESSING_FILE
 from serving.model_repository.object_storage import ObjectStorage
@@ -42,13 +43,15 @@ class ModelPusherExecutor(pusher_executor.Executor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model if nothing speaks against it; a model that was pushed before keeps its version.
+        """Pushes the model if nothing speaks against it; one that is the newest version already stays that version.
 
         Raises:
             DarkroomError: the repository cannot be written.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
+        # What is to do depends on the repository, which TFX's cache does not know.
+        mark_reusable(pushed, reusable=False)
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
             return
@@ -111,18 +114,17 @@ def _push(source: str, storage: Storage, repository: ModelVersions, complete: Ca
 
 
 def _version_of(description: dict[str, Any], storage: Storage, repository: ModelVersions) -> int | None:
-    """The version under which this very export is in the repository already, newest first.
+    """The newest version, if it is this very export.
 
-    An unchanged run reuses the cached model, but evaluates it anew against the latest blessed one, which is itself.
+    An unchanged run reuses the cached model, but evaluates it anew against the latest blessed one, which is itself. An
+    older version does not count: who goes back to a configuration wants its model served.
     """
-    for version in reversed(repository.versions()):
-        pushed = _description_of(storage, repository.model, version)
-        if pushed is not None:
-            for key in (_EVALUATION_KEY, _LITE_KEY):
-                pushed.pop(key, None)
-            if pushed == description:
-                return version
-    return None
+    newest = max(repository.versions(), default=None)
+    pushed = _description_of(storage, repository.model, newest) if newest is not None else None
+    if pushed is not None:
+        for key in (_EVALUATION_KEY, _LITE_KEY):
+            pushed.pop(key, None)
+    return newest if pushed == description else None
 
 
 def _description_of(storage: Storage, model: str, version: int) -> dict[str, Any] | None:

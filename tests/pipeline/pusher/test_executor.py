@@ -112,6 +112,15 @@ def test_a_model_that_was_pushed_keeps_its_version(push):
     assert push.repository.versions() == [int(first)]
 
 
+def test_a_model_that_is_gone_back_to_becomes_the_newest_version(push):
+    first = int(push().get_string_custom_property("pushed_version"))
+    second = int(push().get_string_custom_property("pushed_version"))
+    push.number -= 1
+    third = int(push.again().get_string_custom_property("pushed_version"))
+    assert first < second < third
+    assert push.repository.versions() == [first, second, third]
+
+
 @pytest.mark.parametrize("verdict", ["blessed", "checked"])
 def test_a_model_that_failed_evaluation_or_serving_check_is_not_pushed(push, verdict):
     refusal(push(**{verdict: False}))
