@@ -22,6 +22,23 @@ def read_text(uri: str) -> str:
         return str(file.read())
 
 
+def read_text_if_there(uri: str) -> str | None:
+    """A file's text; None where there is none.
+
+    Raises:
+        OSError: it is there and cannot be read.
+    """
+    try:
+        return read_text(uri)
+    except FileNotFoundError:
+        return None
+    except Exception as error:
+        # TensorFlow's file systems, for object stores, have errors of their own, and importing them takes seconds.
+        if type(error).__name__ == "NotFoundError":
+            return None
+        raise
+
+
 def write_text(uri: str, text: str) -> None:
     """Writes a file; its folder is there."""
     if "://" not in uri:

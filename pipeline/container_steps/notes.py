@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from darkroom.configuration import DarkroomConfig
-from pipeline.artifact_files import read_text, write_text
+from pipeline.artifact_files import read_text_if_there, write_text
 from pipeline.runs.run_metrics import Outcome
 from pipeline.triggers import Decision
 
@@ -42,15 +42,8 @@ class StepNote(BaseModel):
     @classmethod
     def read(cls, config: DarkroomConfig, run_id: str, step: str) -> Self | None:
         """That of a step; None where it left none."""
-        try:
-            return cls.model_validate_json(read_text(_uri(config, run_id, step)))
-        except FileNotFoundError:
-            return None
-        except Exception as error:
-            # TensorFlow's file systems, for object stores, have errors of their own, and importing them takes seconds.
-            if type(error).__name__ == "NotFoundError":
-                return None
-            raise
+        text = read_text_if_there(_uri(config, run_id, step))
+        return None if text is None else cls.model_validate_json(text)
 
 
 def _uri(config: DarkroomConfig, run_id: str, step: str) -> str:

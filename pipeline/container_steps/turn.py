@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.configuration import DarkroomConfig
-from pipeline.artifact_files import read_text, write_text
+from pipeline.artifact_files import read_text_if_there, write_text
 
 LONGEST_RUN_SECONDS = 24 * 3600.0
 
@@ -66,15 +66,7 @@ def _create(path: Path, text: str, *, replaces: bool) -> None:
 
 
 def _holder(uri: str) -> dict[str, Any] | None:
-    try:
-        text = read_text(uri)
-    except FileNotFoundError:
-        return None
-    except Exception as error:
-        # As in notes.py: what TensorFlow's file systems raise.
-        if type(error).__name__ == "NotFoundError":
-            return None
-        raise
+    text = read_text_if_there(uri)
     if not text:
         return None
     found: dict[str, Any] = json.loads(text)
