@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 from darkroom.configuration import DarkroomConfig
+from darkroom.errors import ConfigurationError
+from pipeline.ingestion.spans import survey_spans
 from pipeline.runs.history import RunHistory
 from pipeline.runs.past_run import PastRun
 
@@ -18,6 +20,7 @@ class Trigger(StrEnum):
     MANUAL = "manual"
     SCHEDULE = "schedule"
     DRIFT = "drift"
+    SPAN = "span"
 
 
 class Decision(StrEnum):
@@ -28,11 +31,20 @@ class Decision(StrEnum):
 
 
 def decide(config: DarkroomConfig, trigger: Trigger) -> tuple[Decision, str]:
-    """Whether a run has to train: always, unless it was started by the clock and would do what the last one did.
+    """Whether a run has to train.
+
+    By hand and after drift always. At a set time unless images and configuration are those of the last run with a
+    result. For a span when it would take one that no run with a result has taken, whatever else has changed.
 
     Returns:
         The decision, and a sentence that says why.
+
+    Raises:
+        ConfigurationError: started for a span, but the source does not come in spans.
+        DataError: there is no span, or not the one that is asked for.
     """
+    if trigger is Trigger.SPAN:
+        return _decide_for_span(config)
     if trigger is not Trigger.SCHEDULE:
         return Decision.TRAIN, f"Started by {trigger.value} trigger."
     last = next((run for run in RunHistory.of(config).runs() if _has_result(run)), None)
@@ -48,6 +60,21 @@ def decide(config: DarkroomConfig, trigger: Trigger) -> tuple[Decision, str]:
         Decision.NOTHING_NEW,
         f"Images and configuration are those of the run {last.run_id} ({last.outcome}): nothing was trained.",
     )
+
+
+def _decide_for_span(config: DarkroomConfig) -> tuple[Decision, str]:
+    survey = survey_spans(config)
+    if survey is None:
+        raise ConfigurationError(
+            f"trigger span: {config.images_path} does not come in spans. Put {{SPAN}}, or {{YYYY}}, {{MM}} and {{DD}}, "
+            "in the place of what is another in each of them, or start the run by another trigger"
+        )
+    seen = frozenset[str]().union(*(run.deliveries for run in RunHistory.of(config).runs() if _has_result(run)))
+    new = [str(span) for span in survey.taken if str(span) not in seen]
+    if new:
+        return Decision.TRAIN, f"No run with a result has taken span {', '.join(new)}."
+    newest = survey.taken[-1]
+    return Decision.NOTHING_NEW, f"Runs have taken every span up to {newest} already: nothing was trained."
 
 
 def _has_result(run: PastRun) -> bool:

@@ -24,6 +24,7 @@ _COMMANDS = {
     "submit": ("darkroom.cli.submit", "Start one run in Kubeflow, and follow it to its end."),
     "schedule": ("darkroom.cli.schedule", "Run the pipeline at set times, in Kubeflow or as a CronJob."),
     "step": ("darkroom.cli.step", "Run one step of the compiled pipeline, as its container does."),
+    "worker": ("darkroom.cli.worker", "Run one worker of a training in several pods, as its pod does."),
     "serve": ("darkroom.cli.serve", "Serve the newest pushed model: gateway and embedded model server."),
     "model-server": ("darkroom.cli.model_server", "Start the model server alone."),
     "predict": ("darkroom.cli.predict", "Ask a running gateway about images."),

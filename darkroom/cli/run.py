@@ -30,18 +30,28 @@ _log = logging.getLogger(__name__)
 @click.option(
     "--if-new", is_flag=True, help="Do nothing when images and configuration are those of the last run with a result."
 )
+@click.option("--if-new-span", is_flag=True, help="Do nothing unless there is a span that no run with a result took.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on standard output.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what TensorFlow, TFX and Beam say, instead of logging it.")
 def command(
-    *, config_path: str, overrides: tuple[str, ...], description: str, if_new: bool, as_json: bool, verbose: bool
+    *,
+    config_path: str,
+    overrides: tuple[str, ...],
+    description: str,
+    if_new: bool,
+    if_new_span: bool,
+    as_json: bool,
+    verbose: bool,
 ) -> None:
     """Run the pipeline: images in, validated and pushed model out.
 
     Exit codes: 0 pushed or nothing new, 3 not blessed or not pushed, 2 bad configuration or data, 1 failure.
     """
+    if if_new and if_new_span:
+        raise click.UsageError("give --if-new or --if-new-span, not both")
     config = load_configuration(config_path, overrides)
     with reported(config) as record:
-        if if_new and _has_nothing_to_do(config):
+        if (if_new or if_new_span) and _has_nothing_to_do(config, for_span=if_new_span):
             record.nothing_new = True
             return
         execute(
@@ -89,10 +99,10 @@ def _run(
         raise NotBlessedError(f"The model was blessed, but it was not pushed. {' '.join(summary.refusals)}")
 
 
-def _has_nothing_to_do(config: DarkroomConfig) -> bool:
+def _has_nothing_to_do(config: DarkroomConfig, *, for_span: bool) -> bool:
     from pipeline.triggers import Decision, Trigger, decide  # noqa: PLC0415
 
-    decision, sentence = decide(config, Trigger.SCHEDULE)
+    decision, sentence = decide(config, Trigger.SPAN if for_span else Trigger.SCHEDULE)
     click.echo(sentence, err=True)
     return decision is Decision.NOTHING_NEW
 

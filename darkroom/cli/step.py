@@ -33,7 +33,7 @@ _UNFILLED = "{{$."
 @click.option("--configuration", required=True, help="The text of darkroom.yaml.")
 @click.option("--parameter", "parameters", nargs=2, multiple=True, metavar="KEY VALUE", help="A key's value.")
 @click.option("--overrides", default="[]", help="A JSON list of KEY=VALUE pairs.")
-@click.option("--trigger", default="manual", help="Why the run was started: manual, schedule, drift.")
+@click.option("--trigger", default="manual", help="Why the run was started: manual, schedule, drift, span.")
 @click.option("--nodes", default="", help="The compiled pipeline's nodes, to compare with the configuration's.")
 @click.option("--output", "outputs", nargs=2, multiple=True, metavar="NAME PATH", help="Where an output goes.")
 @click.option("--executor-input", default="", help="Kubeflow's JSON about this step.")

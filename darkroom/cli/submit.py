@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 @click.command("submit")
 @click.option("-c", "--config", "config_path", default=DEFAULT_FILE, show_default=True, help="The configuration file.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key in this run.")
-@click.option("--trigger", type=click.Choice(["manual", "drift", "schedule"]), default="manual", show_default=True)
+@click.option(
+    "--trigger",
+    type=click.Choice(["manual", "drift", "schedule", "span"]),
+    default="manual",
+    show_default=True,
+    help="Why it is started; schedule trains only when something changed, span only for a new span.",
+)
 @click.option("--detach", is_flag=True, help="Do not wait for its end.")
 @click.option("--force", is_flag=True, help="Start it although another run of this model is under way.")
 @click.option("--poll", type=click.FloatRange(min=0.05), default=5.0, show_default=True, help="Seconds between looks.")

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from darkroom.configuration.section import Section
+from darkroom.configuration.training_job_section import TrainingJobSection
 
 
 class KubeflowSection(Section):
@@ -35,4 +36,9 @@ class KubeflowSection(Section):
         default=None,
         description="Where Kubeflow keeps what its own pages show (`s3://`, `gs://`, `minio://`); null is its default. "
         "Darkroom's artifacts are under `pipeline.root`.",
+    )
+    training_job: TrainingJobSection | None = Field(
+        default=None,
+        description="Training in several pods, under `training.distribution.strategy: multi_worker` without `workers`; "
+        "null trains in the Trainer step's own.",
     )

@@ -41,6 +41,7 @@ def finish(config: DarkroomConfig, run_id: str, outputs: StepOutputs) -> Outcome
     Raises:
         OSError: the Pushgateway can't be reached, or refuses.
     """
+    _remove_workers(config, run_id)
     give_back(config, run_id)
     run = _find(config, run_id)
     note = StepNote.read(config, run_id, PREPARE)
@@ -58,6 +59,20 @@ def finish(config: DarkroomConfig, run_id: str, outputs: StepOutputs) -> Outcome
         metrics = RunMetrics(config.model.name, outcome, seconds=time.time() - started, facts=findings)
         push(config.pipeline.pushgateway, metrics)
     return outcome
+
+
+def _remove_workers(config: DarkroomConfig, run_id: str) -> None:
+    """Takes away the job of a Trainer that was killed without a word, before another run may begin."""
+    if config.kubeflow.training_job is None:
+        return
+    from pipeline.training_job.cluster_job import ClusterJob  # noqa: PLC0415 - as in node.py
+
+    try:
+        job = ClusterJob(config, run_id, api=None, poll_seconds=0.0)
+        if job.remove():
+            _log.warning("The Trainer left the %s behind; it is deleted.", job)
+    except DarkroomError:
+        _log.exception("Whether the Trainer left workers behind is not known")
 
 
 def _find(config: DarkroomConfig, run_id: str) -> PastRun | None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
 from darkroom.configuration import DarkroomConfig
-from pipeline.artifact_files import read_text_if_there, write_text
+from pipeline.artifact_files import read_text_if_there
+from pipeline.container_steps.step_files import step_file, write_step_file
 from pipeline.runs.run_metrics import Outcome
 from pipeline.triggers import Decision
-
-_FOLDER = "steps"
 
 
 class StepNote(BaseModel):
@@ -34,17 +32,10 @@ class StepNote(BaseModel):
 
     def write(self, config: DarkroomConfig, run_id: str, step: str) -> None:
         """Leaves it; one of an earlier try is replaced."""
-        uri = _uri(config, run_id, step)
-        if "://" not in uri:
-            os.makedirs(os.path.dirname(uri), exist_ok=True)
-        write_text(uri, self.model_dump_json() + "\n")
+        write_step_file(config, run_id, step, self.model_dump_json() + "\n")
 
     @classmethod
     def read(cls, config: DarkroomConfig, run_id: str, step: str) -> Self | None:
         """That of a step; None where it left none."""
-        text = read_text_if_there(_uri(config, run_id, step))
+        text = read_text_if_there(step_file(config, run_id, step))
         return None if text is None else cls.model_validate_json(text)
-
-
-def _uri(config: DarkroomConfig, run_id: str, step: str) -> str:
-    return f"{config.pipeline_root.rstrip('/')}/{_FOLDER}/{run_id}/{step}.json"

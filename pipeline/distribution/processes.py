@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import re
 import shutil
 import signal
 import subprocess
@@ -29,6 +28,7 @@ from darkroom.configuration.distribution_section import DistributionSection
 from darkroom.errors import DarkroomError
 from pipeline.distribution.cluster import TF_CONFIG, Cluster
 from pipeline.distribution.job import Job
+from pipeline.distribution.last_words import last_words
 from pipeline.distribution.messages import deliver
 from pipeline.distribution.worker import MESSAGES
 from pipeline.progress import reporter
@@ -39,12 +39,6 @@ _POLL_SECONDS = 0.2
 _SETTLE_SECONDS = 2.0
 
 _TERMINATE_SECONDS = 5.0
-
-# Of a dead worker's log, in the error.
-_LOG_LINES = 20
-
-# What TensorFlow says whether or not anything is wrong.
-_TENSORFLOW_NEWS = re.compile(r"[IW]\d{4} |WARNING: All log messages|To enable the following instructions")
 
 
 class WorkerFailedError(DarkroomError):
@@ -170,11 +164,9 @@ class WorkerProcesses:
         # A worker that was killed is a cause; one that raised may only have missed it.
         cause = min(failed, key=lambda worker: worker.process.returncode > 0)
         log = cause.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        said = [line for line in log if not _TENSORFLOW_NEWS.match(line)]
         raise WorkerFailedError(
             f"{cause.describe_death()}, and training ended with it; the next run goes on from the last saved state. "
-            f"The workers' logs are in {self._folder}. "
-            + ("It last said:\n" + "\n".join(said[-_LOG_LINES:]) if said else "It said nothing.")
+            f"The workers' logs are in {self._folder}. {last_words(log)}"
         )
 
     def _end_all(self) -> None:

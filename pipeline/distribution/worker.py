@@ -10,11 +10,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import ConfigurationError, DarkroomError
 from darkroom.heap import keeping_imports
+from pipeline.artifact_files import read_text_if_there
 from pipeline.distribution.job import WORKERS_HERE, Job
 from pipeline.distribution.messages import MessageWriter
 from pipeline.progress import reporting_to
@@ -56,12 +56,10 @@ def _end_with_parent() -> None:
 
 
 def _read(job_path: str) -> str:
-    if "://" not in job_path:
-        return Path(job_path).read_text(encoding="utf-8")
-    from tensorflow.io import gfile  # noqa: PLC0415 - see above
-
-    with gfile.GFile(job_path) as file:
-        return str(file.read())
+    text = read_text_if_there(job_path)
+    if text is None:
+        raise ConfigurationError(f"{job_path}: there is no such file; it must be the job's, on a volume of all workers")
+    return text
 
 
 def _function_of(job: Job) -> Callable[[dict[str, Any]], None]:

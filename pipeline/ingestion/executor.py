@@ -31,6 +31,8 @@ from pipeline.ingestion.writing import WriteShards, shards_of
 
 # Of the Examples artifact: the names of the spans that were taken, the oldest first, with commas between.
 SPANS_PROPERTY = "spans"
+# The same with the version of each, where spans have versions: `7 version 2`.
+SPAN_VERSIONS_PROPERTY = "span_versions"
 
 _MANIFEST = "manifest.json"
 
@@ -63,6 +65,8 @@ class ImageExecutor(base_beam_executor.BaseBeamExecutor):
             # Statistics and anomalies get it from here; TFX's driver sets a custom property alone.
             examples.span = options.spans[-1].number
             examples.set_string_custom_property(SPANS_PROPERTY, ",".join(span.name for span in options.spans))
+            if any(span.version is not None for span in options.spans):
+                examples.set_string_custom_property(SPAN_VERSIONS_PROPERTY, ",".join(map(str, options.spans)))
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")

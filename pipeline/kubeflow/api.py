@@ -119,13 +119,13 @@ class KubeflowApi:
         with self._asking():
             return self._client.get_run(run_id)
 
-    def schedule(self, version: PipelineVersion, cron: str, parameters: Mapping[str, Any]) -> bool:
+    def schedule(self, version: PipelineVersion, cron: str, parameters: Mapping[str, Any], trigger: Trigger) -> bool:
         """Makes the recurring run what is asked for; returns whether anything changed.
 
         Only one run at a time, and missed times are not made up for. Kubeflow cannot change a recurring run: another
         one takes its place.
         """
-        wanted = {**parameters, TRIGGER: Trigger.SCHEDULE.value}
+        wanted = {**parameters, TRIGGER: trigger.value}
         with self._asking():
             experiment_id = self._experiment_id()
             found = self._recurring(experiment_id)

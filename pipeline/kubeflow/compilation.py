@@ -11,11 +11,11 @@ from kfp import dsl
 from kfp.dsl import PipelineTask, graph_component, structures
 
 from darkroom.configuration import DarkroomConfig
-from darkroom.configuration.kubernetes_section import FINISH, PREPARE
+from darkroom.configuration.kubernetes_section import FINISH, PREPARE, TRAINER
 from darkroom.errors import ConfigurationError
 from pipeline.container_steps.outputs import DECISION
 from pipeline.kubeflow.parameters import RunParameter, run_parameters
-from pipeline.kubeflow.placing import place
+from pipeline.kubeflow.placing import place, tell_of_pod
 from pipeline.kubeflow.steps import RUN_ID, step_component
 from pipeline.names import kebab_case
 from pipeline.topology import upstream_nodes
@@ -38,6 +38,7 @@ def compile_pipeline(config: DarkroomConfig, text: str, trigger: Trigger = Trigg
         ConfigurationError: steps could not share what they must, or `kubeflow.parameters` names no key.
     """
     _check(config, text)
+    _check_training(config)
     parameters = run_parameters(config, text, trigger.value)
 
     def tasks(*channels: Any) -> None:
@@ -86,6 +87,27 @@ def _check(config: DarkroomConfig, text: str) -> None:
         )
 
 
+def _check_training(config: DarkroomConfig) -> None:
+    section = config.training.distribution
+    takes_others = section.strategy == "multi_worker" and section.workers is None
+    if config.kubeflow.training_job is not None and not takes_others:
+        raise ConfigurationError(
+            "kubeflow.training_job starts workers in pods of their own, for training.distribution.strategy "
+            f"multi_worker without workers; found {section.strategy}"
+            + (
+                f" with workers {section.workers}, which are processes of one pod"
+                if section.workers is not None
+                else ""
+            )
+        )
+    if config.kubeflow.training_job is None and takes_others:
+        raise ConfigurationError(
+            "training.distribution.strategy is multi_worker, but nothing starts the workers: give "
+            "kubeflow.training_job with so many pods as shall train, or training.distribution.workers for processes of "
+            "the Trainer's own pod"
+        )
+
+
 def _add_tasks(config: DarkroomConfig, parameters: tuple[RunParameter, ...], arguments: dict[str, Any]) -> None:
     def task(step: str) -> PipelineTask:
         component = step_component(config, step, parameters)
@@ -96,6 +118,8 @@ def _add_tasks(config: DarkroomConfig, parameters: tuple[RunParameter, ...], arg
         made.set_caching_options(False)
         made.set_display_name(step)
         place(made, step, config.kubernetes)
+        if config.kubeflow.training_job is not None and step in (TRAINER, FINISH):
+            tell_of_pod(made)
         return made
 
     with dsl.ExitHandler(task(FINISH), name="run"):

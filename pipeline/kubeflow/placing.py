@@ -6,10 +6,14 @@ from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
 from darkroom.configuration.kubernetes_section import KubernetesSection
+from pipeline.training_job.names import POD_NAME, POD_NAMESPACE, POD_UID
 
 # Every pod of a run carries this label. Not all versions of Kubeflow fill its own placeholder in everywhere.
 RUN_ID_VARIABLE = "DARKROOM_RUN_ID"
 _RUN_ID_LABEL = "metadata.labels['pipeline/runid']"
+
+# A training's job belongs to the pod of the step that made it.
+_POD_FIELDS = {POD_NAME: "metadata.name", POD_UID: "metadata.uid", POD_NAMESPACE: "metadata.namespace"}
 
 _LONGEST_PAUSE = "3600s"
 
@@ -40,3 +44,9 @@ def place(task: PipelineTask, step: str, section: KubernetesSection) -> None:
         kubernetes.add_toleration(task, toleration.key, toleration.operator, toleration.value, toleration.effect)
     if wanted.timeout_minutes is not None:
         kubernetes.set_timeout(task, wanted.timeout_minutes * 60)
+
+
+def tell_of_pod(task: PipelineTask) -> None:
+    """Has Kubernetes tell a step which pod it is."""
+    for variable, field in _POD_FIELDS.items():
+        kubernetes.use_field_path_as_env(task, variable, field)

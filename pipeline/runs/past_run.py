@@ -69,6 +69,15 @@ class PastRun:
         examples = self.output("ImageExampleGen", "examples")
         return None if examples is None else examples.properties.get("spans")
 
+    @property
+    def deliveries(self) -> frozenset[str]:
+        """The spans that it took, each with its version where spans have versions: `7`, `7 version 2`."""
+        examples = self.output("ImageExampleGen", "examples")
+        if examples is None:
+            return frozenset()
+        found = examples.properties.get("span_versions") or examples.properties.get("spans") or ""
+        return frozenset(found.split(",")) - {""}
+
     def output(self, node_id: str, key: str) -> ArtifactRecord | None:
         """An artifact that a node wrote or reused; None where it did not come so far."""
         found = self.nodes[node_id].outputs.get(key, []) if node_id in self.nodes else []

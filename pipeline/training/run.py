@@ -16,6 +16,8 @@ import tensorflow as tf
 from darkroom.configuration.export_section import ExportSection
 from darkroom.errors import ConfigurationError
 from pipeline.distribution.cluster import clusters_to_start
+from pipeline.distribution.job import Job
+from pipeline.distribution.launcher import launcher
 from pipeline.distribution.machine import job_for
 from pipeline.distribution.processes import in_own_processes, run_job
 from pipeline.distribution.shares import place_of
@@ -42,6 +44,9 @@ from pipeline.tuning.values import values_of
 from preprocessing.graph import PreprocessingGraph
 from preprocessing.saved import save_preprocessing
 
+# This module's own, in the processes of workers.
+_TRAIN = "pipeline.training.run.train"
+
 _STATE_NAME_LENGTH = 16
 
 # What is used of TFX's FnArgs.
@@ -58,7 +63,7 @@ _ARGUMENTS = (
 
 
 def run_fn(fn_args: Any) -> None:
-    """Trains and exports, in this process or in those that `training.distribution` asks for.
+    """Trains and exports, in this process, in those that `training.distribution` asks for, or in a cluster's pods.
 
     Args:
         fn_args: TFX's FnArgs: `train_files`, `eval_files`, `transform_output`, `base_model` (the latest blessed model,
@@ -67,8 +72,11 @@ def run_fn(fn_args: Any) -> None:
     """
     arguments = {name: getattr(fn_args, name) for name in _ARGUMENTS}
     section = _options(arguments).training.distribution
-    if in_own_processes(section):
-        run_job(job_for("pipeline.training.run.train", arguments, section), clusters_to_start(section))
+    elsewhere = launcher()
+    if elsewhere is not None and section.strategy == "multi_worker" and section.workers is None:
+        elsewhere.run(Job(function=_TRAIN, argument=arguments))
+    elif in_own_processes(section):
+        run_job(job_for(_TRAIN, arguments, section), clusters_to_start(section))
     else:
         train(arguments)
 

@@ -1,18 +1,24 @@
-"""A configured training on two devices and in two processes: the same as on one, also when it was killed between."""
+"""A configured training on two devices, in two processes and in two pods: the same as on one, whoever is killed."""
 
-import os
+import logging
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from kubernetes import client
 
+from darkroom.configuration.load import parse_configuration
 from pipeline.distribution.cluster import local_clusters
 from pipeline.distribution.job import Job
-from pipeline.distribution.processes import WorkerFailedError, WorkerProcesses, run_job
-from pipeline.progress import reporting_to
+from pipeline.distribution.processes import run_job
 from pipeline.training.watching.checkpoints import BEST_FILE
+from pipeline.training_job.cluster_api import ClusterApi
+from pipeline.training_job.runner import TrainingJob
 from tests.pipeline.distribution.whole_training import EPOCHS, EVAL, TRAIN, result
 from tests.pipeline.training.records import write_split
+from tests.pipeline.training_job.cluster import NAMESPACE, Cluster, serving
+from tests.serving.gateway.running import eventually
 
 TWO_WORKERS = {"strategy": "multi_worker", "sync_batch_norm": True}
 TWO_DEVICES = {"strategy": "mirrored", "virtual_devices": 2, "sync_batch_norm": True}
@@ -41,36 +47,11 @@ def alone(folder):
     return result(folder, "alone")
 
 
-class Heard:
-    """The epochs that were told of."""
-
-    def __init__(self):
-        self.epochs, self.workers = [], None
-
-    def epoch(self, progress):
-        self.epochs.append(progress.epoch)
-
-    def note(self, text):
-        pass
-
-
-class KillAfter(Heard):
-    """Kills a worker when an epoch has ended."""
-
-    def __init__(self, number):
-        super().__init__()
-        self.number, self.killed = number, False
-
-    def epoch(self, progress):
-        if progress.epoch == self.number:
-            self.killed = True
-            os.kill(self.workers.pids[1], signal.SIGKILL)
-
-
-def run_with(reporter, job):
-    with reporting_to(reporter), WorkerProcesses(job, local_clusters(2)) as workers:
-        reporter.workers = workers
-        workers.wait()
+def kill_after(cluster, epoch):
+    """Kills a worker of the first start, as a node does that is taken away, when an epoch has ended."""
+    eventually(lambda: len(cluster.pods) == 2, 60)
+    eventually(lambda: any(f"epoch {epoch}/{EPOCHS}" in line for line in cluster.worker(0).lines), 120)
+    cluster.worker(1).end(signal.SIGKILL)
 
 
 def assert_same(found, expected):
@@ -105,14 +86,18 @@ def test_two_workers_train_as_one(folder, alone):
 
 
 @pytest.mark.slow
-def test_after_a_worker_was_killed_the_next_start_goes_on(folder, alone):
-    killer = KillAfter(2)
-    with pytest.raises(WorkerFailedError, match=r"worker 1 of 2 .* SIGKILL"):
-        run_with(killer, job(folder, "killed", TWO_WORKERS))
-    assert killer.killed
-    heard = Heard()
-    run_with(heard, job(folder, "killed", TWO_WORKERS))
-    # Each epoch once, although both workers train it.
-    assert heard.epochs == list(range(heard.epochs[0], EPOCHS + 1))
-    assert heard.epochs[0] > 1
+def test_a_preempted_worker_lets_all_go_on_from_the_saved_state(folder, alone, caplog):
+    """In pods of a TFJob; the cluster starts their command lines here."""
+    text = "training: {distribution: {strategy: multi_worker}}\nkubeflow: {namespace: team, training_job: {workers: 2}}"
+    config = parse_configuration(text, folder / "darkroom.yaml")
+    cluster = Cluster(folder / "pods")
+    with serving(cluster) as url, ThreadPoolExecutor() as others, caplog.at_level(logging.INFO):
+        api = ClusterApi(client.ApiClient(client.Configuration(host=url)), NAMESPACE)
+        killed = others.submit(kill_after, cluster, 2)
+        TrainingJob(config, "run", api, poll_seconds=0.1).run(job(folder, "killed", TWO_WORKERS))
+        killed.result()
+    assert len(cluster.started) == 4
+    told = " ".join(record.getMessage() for record in caplog.records if "[worker 0]" in record.getMessage())
+    assert told.count("Training goes on from a saved state") == 1
+    assert told.count(f" epoch 1/{EPOCHS} ") == told.count(f" epoch {EPOCHS}/{EPOCHS} ") == 1
     assert_same(result(folder, "killed"), alone)
