@@ -47,7 +47,7 @@ def command(
     if remove == (cron is not None) or (remove and render):
         raise click.UsageError("give either --cron, with --render or without, or --remove")
     config = load_configuration(config_path)
-    if trigger == "span" and not config.data.has_spans:
+    if trigger == "span" and not load_configuration(config_path, overrides).data.has_spans:
         raise ConfigurationError(
             f"--trigger span: {config.images_path} does not come in spans. Put {{SPAN}}, or {{YYYY}}, {{MM}} and "
             "{{DD}}, in the place of what is another in each of them"

@@ -110,6 +110,7 @@ def test_the_token_opens_the_api(kubeflow, project, tmp_path):
     [
         (("schedule", "--cron", "0 3 * *"), "found 4"),
         (("schedule",), "give either --cron"),
+        (("schedule", "--cron", "0 3 * * *", "--trigger", "span"), "does not come in spans"),
         (("submit", "--set", "training.epoks=5"), "did you mean training.epochs?"),
         (("submit", "--set", "training.epochs=-5"), "training.epochs"),
     ],
@@ -136,3 +137,14 @@ def test_a_cluster_without_kubeflow_gets_a_cron_job(project):
     [configuration, job] = yaml.safe_load_all(done.stdout)
     assert yaml.safe_load(configuration["data"]["darkroom.yaml"])["training"] == {"epochs": 5}
     assert (job["kind"], job["spec"]["schedule"]) == ("CronJob", "0 3 * * *")
+
+
+def test_a_schedule_may_look_for_spans(kubeflow, project):
+    arguments = ("schedule", "--cron", "*/15 * * * *", "--trigger", "span", "--set", "data.images=span-{SPAN}")
+    done = project(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert only(kubeflow.recurring).runtime_config.parameters["trigger"] == "span"
+    rendered = project(*arguments, "--render")
+    [_, job] = yaml.safe_load_all(rendered.stdout)
+    [container] = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["command"][-1] == "--if-new-span"

@@ -23,7 +23,7 @@ def step(tmp_path):
         (("--parameter", "training.epochs", "["), "not valid YAML"),
         (("--overrides", '["training.epoks=3"]'), "did you mean training.epochs?"),
         (("--overrides", '{"a": 1}'), "must be a list of texts"),
-        (("--trigger", "moon"), "must be manual, schedule, drift, found 'moon'"),
+        (("--trigger", "moon"), "must be manual, schedule, drift, span, found 'moon'"),
     ],
     ids=["value", "yaml", "key", "form", "trigger"],
 )

@@ -7,6 +7,8 @@ import kubernetes_validate
 import pytest
 
 from darkroom.configuration.load import parse_configuration
+from pipeline.training_job.tf_job import TFJob
+from pipeline.training_job.train_job import TrainJob
 from tests.k8s.kustomize import NEEDS_KUBECTL, rendered
 
 pytestmark = NEEDS_KUBECTL
@@ -80,3 +82,18 @@ def test_only_steps_reach_the_database(resources, database):
         # The pod of darkroom schedule --render.
         {"app.kubernetes.io/name": "darkroom", "app.kubernetes.io/component": "pipeline"},
     ]
+
+
+def test_steps_may_do_with_training_jobs_what_they_do_and_no_more(resources):
+    """What the Trainer step asks for, its tests see: tests/pipeline/training_job/cluster.py."""
+    rules = resources["Role", "darkroom-training"]["rules"]
+    allowed = {
+        (group, name): rule["verbs"] for rule in rules for group in rule["apiGroups"] for name in rule["resources"]
+    }
+    own = {(one.group, one.plural) for kind in (TFJob, TrainJob) for one in kind.resources}
+    assert set(allowed) == own | {("", "pods"), ("", "pods/log")}
+    assert all(allowed[one] == ["create", "get", "patch", "delete"] for one in own)
+    assert (allowed["", "pods"], allowed["", "pods/log"]) == (["list"], ["get"])
+    binding = resources["RoleBinding", "darkroom-training"]
+    assert binding["roleRef"]["name"] == "darkroom-training"
+    assert {subject["namespace"] for subject in binding["subjects"]} == {binding["metadata"]["namespace"]}

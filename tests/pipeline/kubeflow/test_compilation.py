@@ -32,6 +32,7 @@ kubernetes:
       tolerations: [{key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}]
       timeout_minutes: 90
 """
+MULTI_WORKER = ("training.distribution.strategy=multi_worker",)
 
 
 def configuration(tmp_path, text=TEXT, *overrides):
@@ -169,10 +170,30 @@ def test_a_search_and_an_export_are_steps_where_they_are_asked_for(tmp_path):
     assert {"exec-tuner", "exec-lite-export"} <= set(executors)
 
 
+def test_steps_that_have_to_do_with_a_training_job_know_their_pod(tmp_path):
+    config = configuration(tmp_path, TEXT, *MULTI_WORKER, "kubeflow.training_job={workers: 2}")
+    documents = list(yaml.safe_load_all(compile_pipeline(config, TEXT)))
+    for step, knows in (("trainer", True), ("finish", True), ("transform", False)):
+        fields = {one["name"]: one["fieldPath"] for one in on_platform(documents, step)["fieldPathAsEnv"]}
+        assert ("DARKROOM_POD_UID" in fields) is knows, step
+    assert fields == {"DARKROOM_RUN_ID": "metadata.labels['pipeline/runid']"}
+    assert on_platform(documents, "trainer")["fieldPathAsEnv"][1:] == [
+        {"name": "DARKROOM_POD_NAME", "fieldPath": "metadata.name"},
+        {"name": "DARKROOM_POD_UID", "fieldPath": "metadata.uid"},
+        {"name": "DARKROOM_POD_NAMESPACE", "fieldPath": "metadata.namespace"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
         (("pipeline.metadata=null",), "pipeline.metadata is missing"),
+        (("kubeflow.training_job={workers: 2}",), "found one_device"),
+        (
+            ("kubeflow.training_job={workers: 2}", *MULTI_WORKER, "training.distribution.workers=2"),
+            "processes of one pod",
+        ),
+        (MULTI_WORKER, "nothing starts the workers"),
         (("kubeflow.parameters=[training.epoks]",), "training.epoks is no key"),
         (("kubeflow.parameters=[training.optimizer]",), "is a section"),
     ],

@@ -59,6 +59,17 @@ def in_pod(monkeypatch):
 
 
 @pytest.fixture
+def kubeconfig(url, tmp_path, monkeypatch):
+    """Leads to the cluster whoever asks for one."""
+    file = tmp_path / "kubeconfig"
+    file.write_text(
+        f"clusters: [{{name: c, cluster: {{server: '{url}'}}}}]\nusers: [{{name: u, user: {{}}}}]\n"
+        "contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n"
+    )
+    monkeypatch.setenv("KUBECONFIG", str(file))
+
+
+@pytest.fixture
 def training(api, configured, in_pod):
     """Makes a run's training."""
 

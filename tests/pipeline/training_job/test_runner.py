@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -12,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from darkroom.errors import DarkroomError, DataError, TrainingPausedError
+from pipeline.container_steps.finish import finish
+from pipeline.container_steps.outputs import StepOutputs
 from pipeline.distribution.processes import WorkerFailedError
 from pipeline.training_job.names import POD_UID
-from tests.pipeline.training_job.cluster import NAMESPACE
 from tests.serving.gateway.running import eventually
 
 KINDS = pytest.mark.parametrize("kind", ["TFJob", "TrainJob"])
@@ -115,11 +115,8 @@ def test_a_worker_that_fails_is_the_steps_error(training, job, how, error, said)
         training().run(job("first_fails", how=how))
 
 
-def test_sigterm_takes_the_job_away(cluster, url, job, tmp_path):
-    (tmp_path / "kubeconfig").write_text(
-        f"clusters: [{{name: c, cluster: {{server: '{url}'}}}}]\nusers: [{{name: u, user: {{}}}}]\n"
-        "contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n"
-    )
+@pytest.mark.usefixtures("kubeconfig", "in_pod")
+def test_sigterm_takes_the_job_away(cluster, job, tmp_path):
     text = "training: {distribution: {strategy: multi_worker}}\nkubeflow: {training_job: {workers: 2}}"
     program = (
         "from pipeline.training_job.runner import TrainingJob; from pipeline.distribution.job import Job\n"
@@ -128,8 +125,7 @@ def test_sigterm_takes_the_job_away(cluster, url, job, tmp_path):
         f"job = Job.model_validate_json({job('sleep').model_dump_json()!r})\n"
         "TrainingJob(config, 'run-1', poll_seconds=0.05).run(job)"
     )
-    environment = os.environ | {"KUBECONFIG": str(tmp_path / "kubeconfig"), "DARKROOM_POD_NAMESPACE": NAMESPACE}
-    with subprocess.Popen((sys.executable, "-c", program), cwd=ROOT, env=environment) as step:
+    with subprocess.Popen((sys.executable, "-c", program), cwd=ROOT) as step:
         eventually(lambda: len(cluster.pods) == 2, 60)
         step.terminate()
         assert step.wait(30) == 128 + signal.SIGTERM
@@ -182,3 +178,10 @@ def test_a_cluster_without_the_operator_is_told(cluster, training, job):
     cluster.known = {"trainingruntimes"}
     with pytest.raises(DarkroomError, match=r"knows no TrainJob .* or set kubeflow\.training_job\.kind"):
         training("kubeflow.training_job.kind=TrainJob").run(job("write_place"))
+
+
+@pytest.mark.usefixtures("kubeconfig")
+def test_the_last_step_takes_away_what_a_killed_one_left(cluster, training, job, configured):
+    left_behind(cluster, training, job("sleep"))
+    finish(configured("pipeline.metadata=null"), "run-1", StepOutputs())
+    assert nothing_is_left(cluster)
