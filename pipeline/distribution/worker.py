@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import ValidationError
+
 from darkroom.errors import ConfigurationError, DarkroomError
 from darkroom.heap import keeping_imports
 from pipeline.artifact_files import read_text_if_there
@@ -27,7 +29,7 @@ _ORPHANED = 70
 
 def main(job_path: str) -> int:
     """Runs the job; the exit code."""
-    job = Job.model_validate_json(_read(job_path))
+    job = _read(job_path)
     descriptor = os.environ.pop(MESSAGES, None)
     if descriptor is None:
         # Started by another than Darkroom, such as a Kubernetes job, which looks after its processes itself.
@@ -55,11 +57,16 @@ def _end_with_parent() -> None:
     os._exit(_ORPHANED)
 
 
-def _read(job_path: str) -> str:
+def _read(job_path: str) -> Job:
     text = read_text_if_there(job_path)
     if text is None:
         raise ConfigurationError(f"{job_path}: there is no such file; it must be the job's, on a volume of all workers")
-    return text
+    try:
+        return Job.model_validate_json(text)
+    except ValidationError as error:
+        [first, *_] = error.errors()
+        where = ".".join(map(str, first["loc"]))
+        raise ConfigurationError(f"{job_path} is no job: {where}{': ' if where else ''}{first['msg']}") from error
 
 
 def _function_of(job: Job) -> Callable[[dict[str, Any]], None]:

@@ -27,6 +27,7 @@ _PATIENCE_SECONDS = 300.0
 _PAUSE_SECONDS = 2.0
 
 _REQUEST_SECONDS = 30.0
+_LIMIT = {"_request_timeout": _REQUEST_SECONDS}
 # Logs stay open while nothing is said; a connection that is gone without a word is found after this.
 _SILENCE_SECONDS = 300.0
 
@@ -82,7 +83,7 @@ class ClusterApi:
         try:
             self._ask(
                 f"create {resource.kind} {name}",
-                lambda: self._objects.create_namespaced_custom_object(*where, manifest),
+                lambda: self._objects.create_namespaced_custom_object(*where, manifest, **_LIMIT),
             )
         except _NotFoundError as error:
             raise DarkroomError(
@@ -96,7 +97,7 @@ class ClusterApi:
         where = (resource.group, resource.version, self._namespace, resource.plural, name)
         try:
             found: Manifest = self._ask(
-                f"read {resource.kind} {name}", lambda: self._objects.get_namespaced_custom_object(*where)
+                f"read {resource.kind} {name}", lambda: self._objects.get_namespaced_custom_object(*where, **_LIMIT)
             )
         except _NotFoundError:
             return None
@@ -106,7 +107,10 @@ class ClusterApi:
         """Makes other objects the owners of one."""
         where = (resource.group, resource.version, self._namespace, resource.plural, name)
         body = {"metadata": {"ownerReferences": owners}}
-        self._ask(f"change {resource.kind} {name}", lambda: self._objects.patch_namespaced_custom_object(*where, body))
+        self._ask(
+            f"change {resource.kind} {name}",
+            lambda: self._objects.patch_namespaced_custom_object(*where, body, **_LIMIT),
+        )
 
     def delete(self, resource: Resource, name: str) -> bool:
         """Begins to take an object away, those that it owns first; returns whether there was one."""
@@ -114,7 +118,9 @@ class ClusterApi:
         try:
             self._ask(
                 f"delete {resource.kind} {name}",
-                lambda: self._objects.delete_namespaced_custom_object(*where, propagation_policy="Foreground"),
+                lambda: self._objects.delete_namespaced_custom_object(
+                    *where, propagation_policy="Foreground", **_LIMIT
+                ),
             )
         except _NotFoundError:
             return False
@@ -125,7 +131,7 @@ class ClusterApi:
 
         def ask() -> list[Manifest]:
             answer = self._core.list_namespaced_pod(
-                self._namespace, label_selector=selector, _preload_content=False, _request_timeout=_REQUEST_SECONDS
+                self._namespace, label_selector=selector, _preload_content=False, **_LIMIT
             )
             items: list[Manifest] = json.loads(answer.data)["items"]
             return items

@@ -85,7 +85,14 @@ class TrainingJob:
                     self._logs.finish(_LOG_SECONDS)
                     self._job.make(manifests)
             finally:
-                self._job.remove()
+                self._remove()
+
+    def _remove(self) -> None:
+        try:
+            self._job.remove()
+        except DarkroomError:
+            # What came of the training counts. The last step tries again, and the job goes with this step's pod.
+            _log.exception("The %s could not be removed", self._job)
 
     def _follow(self) -> WorkerPod | None:
         """Waits for the end of one start.

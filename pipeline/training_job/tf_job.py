@@ -27,7 +27,7 @@ _KEPT_SECONDS = 3600
 class TFJob:
     """The operator gives each pod its TF_CONFIG."""
 
-    resources = (Resource("kubeflow.org", "v1", "tfjobs", "TFJob"),)
+    resources: tuple[Resource, ...] = (Resource("kubeflow.org", "v1", "tfjobs", "TFJob"),)
     index_label = "training.kubeflow.org/replica-index"
 
     def manifests(self, config: DarkroomConfig, names: JobNames, command: tuple[str, ...]) -> list[Manifest]:

@@ -30,7 +30,7 @@ _STEP_LABEL, _STEP, _NODE = "trainer.kubeflow.org/trainjob-ancestor-step", "trai
 class TrainJob:
     """No runtime of Kubeflow Trainer's sets TF_CONFIG; workers make it of addresses that are known before."""
 
-    resources = (
+    resources: tuple[Resource, ...] = (
         Resource(_GROUP, _VERSION, "trainingruntimes", "TrainingRuntime"),
         Resource(_GROUP, _VERSION, "trainjobs", "TrainJob"),
     )

@@ -78,7 +78,7 @@ class WorkerPod:
         """From the API's JSON."""
         metadata, status = pod["metadata"], pod.get("status") or {}
         states = [one.get("state") or {} for one in status.get("containerStatuses") or []]
-        terminated = next((state["terminated"] for state in states if "terminated" in state), {})
+        terminated: Mapping[str, Any] = next((state["terminated"] for state in states if "terminated" in state), {})
         out_of_memory = terminated.get("reason") == "OOMKilled"
         index = (metadata.get("labels") or {}).get(index_label, "")
         failed, code = status.get("phase") == "Failed", terminated.get("exitCode")

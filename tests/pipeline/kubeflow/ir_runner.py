@@ -21,6 +21,8 @@ from typing import Any
 
 import yaml
 
+# Of all pods.
+NAMESPACE = "team"
 # As many pods as run at once.
 _PODS = 2
 _CONDITION = re.compile(r"inputs\.parameter_values\['([^']+)'\] == '([^']*)'")
@@ -221,6 +223,12 @@ class IrRunner:
             return str(artifacts[found[1]])
 
         command = [_PLACEHOLDER.sub(filled, part) for part in (*container["command"], *container["args"])]
+        fields = {
+            "metadata.labels['pipeline/runid']": run_id,
+            "metadata.name": f"{name}-{pod.attempt}",
+            "metadata.uid": f"{run_id}-{name}-{pod.attempt}",
+            "metadata.namespace": NAMESPACE,
+        }
         for path in (*parameters.values(), *artifacts.values()):
             path.parent.mkdir(parents=True, exist_ok=True)
         environment = {
@@ -233,7 +241,7 @@ class IrRunner:
                 for secret in platform.get("secretAsEnv", [])
                 for variable in secret["keyToEnv"]
             },
-            **{entry["name"]: run_id for entry in platform.get("fieldPathAsEnv", []) if "runid" in entry["fieldPath"]},
+            **{entry["name"]: fields[entry["fieldPath"]] for entry in platform.get("fieldPathAsEnv", [])},
         }
         for mount in platform.get("pvcMount", []):
             assert Path(mount["mountPath"]).is_dir(), mount

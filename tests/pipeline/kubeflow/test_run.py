@@ -1,4 +1,4 @@
-"""The compiled pipeline, run: each step its command line in a process of its own, records in MariaDB.
+"""The compiled pipeline, run: each step and worker its command line in a process of its own, records in MariaDB.
 
 The runs share one project, in the order in which a cluster would see them.
 """
@@ -17,6 +17,7 @@ from tests.darkroom.command import darkroom
 from tests.monitoring.runs import held
 from tests.pipeline.image_sets import write_digits
 from tests.pipeline.kubeflow.ir_runner import IrRunner
+from tests.pipeline.training_job import cluster as training_cluster
 
 pytest_plugins = ("tests.monitoring.programs", "tests.pipeline.kubeflow.mariadb")
 
@@ -42,10 +43,10 @@ PARAMETERS = {"training_epochs": EPOCHS, "overrides": ["data.splits.eval=0.25"]}
 
 
 class Cluster:
-    """A volume with images and configuration, a database, and the pipeline compiled for them."""
+    """A volume with images and configuration, a database, a cluster, and the pipeline compiled for them."""
 
-    def __init__(self, root, mariadb, pushgateway):
-        self.root, self.pushgateway = root, pushgateway
+    def __init__(self, root, mariadb, pushgateway, kubernetes):
+        self.root, self.pushgateway, self.kubernetes = root, pushgateway, kubernetes
         write_digits(root / "images")
         self.config = root / "darkroom.yaml"
         told = f", pushgateway: '{pushgateway}'" if pushgateway else ""
@@ -55,13 +56,15 @@ class Cluster:
 data: {{images: images}}
 preprocessing: {{height: 8, width: 8, channels: 1}}
 model: {{name: digits, dropout: 0.1, small_cnn: {{filters: [16, 32]}}}}
-training: {{epochs: 8, batch_size: 32, learning_rate: 0.01}}
+training: {{epochs: 8, batch_size: 32, learning_rate: 0.01, distribution: {{strategy: multi_worker}}}}
 serving_check: {{enabled: false}}
 pipeline: {{metadata: {database}{told}}}
 kubernetes:
   folder: {root}
   volumes: [{{claim: darkroom, path: {root}}}]
   default: {{retries: 1, retry_seconds: 0}}
+  environment: {{KUBECONFIG: {root}/kubeconfig}}
+kubeflow: {{training_job: {{workers: 2}}}}
 """)
         done = darkroom("compile", "-c", self.config)
         assert done.returncode == 0, done.stderr
@@ -76,7 +79,7 @@ kubernetes:
 
 
 def kill_training(step, attempt, process, log):
-    """Ends the Trainer's first try as a lost node would: without a word, once an epoch's state may have been saved."""
+    """Ends the Trainer's first try as a lost node would: without a word, while its workers train."""
     if (step, attempt) != ("trainer", 0):
         return
     while process.poll() is None and "epoch 4/" not in log.read_text(errors="replace"):
@@ -88,15 +91,19 @@ def kill_training(step, attempt, process, log):
 def cluster(tmp_path_factory, mariadb, request):
     has_gateway = shutil.which("prometheus-pushgateway") is not None
     gateway = request.getfixturevalue("pushgateway") if has_gateway else None
-    with pytest.MonkeyPatch.context() as patch:
+    root = tmp_path_factory.mktemp("cluster")
+    kubernetes = training_cluster.Cluster(root / "pods")
+    with pytest.MonkeyPatch.context() as patch, training_cluster.serving(kubernetes) as url:
         patch.setenv("DARKROOM_METADATA_PASSWORD", mariadb.password)
-        yield Cluster(tmp_path_factory.mktemp("cluster"), mariadb, gateway)
+        (root / "kubeconfig").write_text(training_cluster.kubeconfig(url))
+        yield Cluster(root, mariadb, gateway, kubernetes)
 
 
 @pytest.fixture(scope="module")
 def first(cluster):
     """A run on this machine, on the same root and database."""
-    done = darkroom("run", "-c", cluster.config, "--json", timeout=500)
+    alone = ("--set", "training.distribution.strategy=one_device")
+    done = darkroom("run", "-c", cluster.config, "--json", *alone, timeout=500)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -133,11 +140,12 @@ def test_every_step_succeeds_and_the_model_is_pushed(cluster, first, second):
     assert len(cluster.versions()) == 2
 
 
-def test_a_step_that_is_killed_is_tried_again_and_goes_on(second):
+def test_a_step_that_is_killed_is_tried_again_and_goes_on_with_its_workers(cluster, second):
     assert second["trainer"].attempts == [-signal.SIGKILL, 0]
-    text = second["trainer"].log.read_text(errors="replace")
-    assert text.count(f" epoch 1/{EPOCHS} ") == 1
-    assert "Training goes on from a saved state" in text
+    assert "An earlier try of this step left the TFJob" in second["trainer"].log.read_text(errors="replace")
+    assert len(cluster.kubernetes.started) == 2
+    assert not cluster.kubernetes.pods
+    assert not cluster.kubernetes.objects("tfjobs")
 
 
 def test_the_model_of_the_run_before_is_the_baseline(cluster, first, second):

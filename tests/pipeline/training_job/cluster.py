@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.pipeline.kubeflow.ir_runner import NAMESPACE
 from tests.pipeline.training_job.published import check_manifest
 
-NAMESPACE = "team"
 _OBJECTS = re.compile(
     r"/apis/(?P<group>[^/]+)/(?P<version>[^/]+)/namespaces/team/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?"
 )
-_PODS = re.compile(r"/api/v1/namespaces/team/pods(?:/(?P<name>[^/]+)/log)?")
+_PODS = re.compile(rf"/api/v1/namespaces/{NAMESPACE}/pods(?:/(?P<name>[^/]+)/log)?")
 _ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -269,6 +269,14 @@ def _addresses(count: int) -> list[str]:
     for one in held:
         one.close()
     return found
+
+
+def kubeconfig(url: str) -> str:
+    """The file that leads Kubernetes' clients to the cluster."""
+    return (
+        f"clusters: [{{name: c, cluster: {{server: '{url}'}}}}]\nusers: [{{name: u, user: {{}}}}]\n"
+        "contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n"
+    )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pipeline.distribution.job import Job
 from pipeline.training_job.cluster_api import ClusterApi
 from pipeline.training_job.names import POD_NAME, POD_NAMESPACE, POD_UID
 from pipeline.training_job.runner import TrainingJob
-from tests.pipeline.training_job.cluster import NAMESPACE, Cluster, serving
+from tests.pipeline.training_job.cluster import NAMESPACE, Cluster, kubeconfig, serving
 
 TEXT = """\
 model: {name: My_pets}
@@ -59,13 +59,10 @@ def in_pod(monkeypatch):
 
 
 @pytest.fixture
-def kubeconfig(url, tmp_path, monkeypatch):
-    """Leads to the cluster whoever asks for one."""
+def default_cluster(url, tmp_path, monkeypatch):
+    """Whoever asks for a cluster is led to this one."""
     file = tmp_path / "kubeconfig"
-    file.write_text(
-        f"clusters: [{{name: c, cluster: {{server: '{url}'}}}}]\nusers: [{{name: u, user: {{}}}}]\n"
-        "contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n"
-    )
+    file.write_text(kubeconfig(url))
     monkeypatch.setenv("KUBECONFIG", str(file))
 
 

@@ -115,7 +115,7 @@ def test_a_worker_that_fails_is_the_steps_error(training, job, how, error, said)
         training().run(job("first_fails", how=how))
 
 
-@pytest.mark.usefixtures("kubeconfig", "in_pod")
+@pytest.mark.usefixtures("default_cluster", "in_pod")
 def test_sigterm_takes_the_job_away(cluster, job, tmp_path):
     text = "training: {distribution: {strategy: multi_worker}}\nkubeflow: {training_job: {workers: 2}}"
     program = (
@@ -180,7 +180,7 @@ def test_a_cluster_without_the_operator_is_told(cluster, training, job):
         training("kubeflow.training_job.kind=TrainJob").run(job("write_place"))
 
 
-@pytest.mark.usefixtures("kubeconfig")
+@pytest.mark.usefixtures("default_cluster")
 def test_the_last_step_takes_away_what_a_killed_one_left(cluster, training, job, configured):
     left_behind(cluster, training, job("sleep"))
     finish(configured("pipeline.metadata=null"), "run-1", StepOutputs())
