@@ -56,7 +56,7 @@ class Cluster:
 data: {{images: images}}
 preprocessing: {{height: 8, width: 8, channels: 1}}
 model: {{name: digits, dropout: 0.1, small_cnn: {{filters: [16, 32]}}}}
-training: {{epochs: 8, batch_size: 32, learning_rate: 0.01, distribution: {{strategy: multi_worker}}}}
+training: {{epochs: 8, batch_size: 32, learning_rate: 0.01, distribution: {{strategy: multi_worker, sync_batch_norm: true}}}}
 serving_check: {{enabled: false}}
 pipeline: {{metadata: {database}{told}}}
 kubernetes:
@@ -102,7 +102,7 @@ def cluster(tmp_path_factory, mariadb, request):
 @pytest.fixture(scope="module")
 def first(cluster):
     """A run on this machine, on the same root and database."""
-    alone = ("--set", "training.distribution.strategy=one_device")
+    alone = ("--set", "training.distribution={}")
     done = darkroom("run", "-c", cluster.config, "--json", *alone, timeout=500)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -122,7 +122,7 @@ def scheduled(cluster, second):
 @pytest.fixture(scope="module")
 def refused(cluster, scheduled):
     """A run whose parameter asks for a step that is not there."""
-    return cluster.runner.run("00000000-run-4", {"overrides": ["tuning.enabled=true"]})
+    return cluster.runner.run("00000000-run-4", {"overrides": ["export.lite={}"]})
 
 
 def succeeded(steps):
