@@ -35,6 +35,8 @@ class TFJob:
         section = config.kubeflow.training_job
         assert section is not None, "there is no job without its section"
         template = worker_template(config, names, PodCommand(_CONTAINER, command, hidden=needless_secrets(config)))
+        # The operator takes that of the replicas, and warns of another.
+        del template["spec"]["restartPolicy"]
         template["spec"]["containers"][0]["ports"] = [{"name": _PORT, "containerPort": section.port}]
         # A worker that came back alone would find nobody to train with: the others fail with the one that is gone.
         worker = {"replicas": section.workers, "restartPolicy": "Never", "template": template}

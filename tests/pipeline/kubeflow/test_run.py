@@ -56,7 +56,8 @@ class Cluster:
 data: {{images: images}}
 preprocessing: {{height: 8, width: 8, channels: 1}}
 model: {{name: digits, dropout: 0.1, small_cnn: {{filters: [16, 32]}}}}
-training: {{epochs: 8, batch_size: 32, learning_rate: 0.01, distribution: {{strategy: multi_worker, sync_batch_norm: true}}}}
+training:
+  {{epochs: 8, batch_size: 32, learning_rate: 0.01, distribution: {{strategy: multi_worker, sync_batch_norm: true}}}}
 serving_check: {{enabled: false}}
 pipeline: {{metadata: {database}{told}}}
 kubernetes:
