@@ -111,7 +111,8 @@ def clusters_to_start(section: DistributionSection) -> list[Cluster]:
     if cluster is None:
         raise ConfigurationError(
             "training.distribution.strategy is multi_worker, but neither training.distribution.workers says how many "
-            "processes to start here nor does TF_CONFIG in the environment name the workers"
+            "processes to start here nor does TF_CONFIG in the environment name the workers; in Kubeflow, "
+            "kubeflow.training_job starts them"
         )
     return [cluster]
 
