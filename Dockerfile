@@ -3,10 +3,14 @@
 #   gateway       what clients talk to; holds no TensorFlow, only its 712 KB of proto modules
 #   model-server  serves SavedModels over TF Serving's protocol, where the tensorflow/serving image is not wanted; also
 #                 the whole of `darkroom serve` with the embedded model server
-#   pipeline      runs the TFX pipeline: darkroom run
+#   pipeline      runs the TFX pipeline, and starts it in Kubeflow; with --build-arg ACCELERATOR=cuda on NVIDIA GPUs
 
-# Any Debian or Ubuntu image with Python 3.11, venv and pip will do; k8s/try_gateway_image.sh makes one locally.
+# Any Debian image of release 12 with Python 3.11 and venv will do; k8s/try_images.sh makes one locally.
 ARG BASE_IMAGE=python:3.11.13-slim-bookworm
+# The server that `pipeline` loads each model into before it is pushed: the one that k8s/base serves with.
+ARG TENSORFLOW_SERVING_IMAGE=tensorflow/serving:2.19.1
+
+FROM ${TENSORFLOW_SERVING_IMAGE} AS tensorflow-serving
 
 FROM ${BASE_IMAGE} AS base
 ENV PYTHONDONTWRITEBYTECODE=1 \
@@ -42,17 +46,23 @@ RUN /opt/uv/bin/uv export --frozen --no-dev --extra serving --no-emit-project --
 WORKDIR /opt/tensorflow
 RUN mkdir /opt/protos && find tensorflow -name '*_pb2.py' -exec cp --parents -t /opt/protos {} +
 
-# Dependencies first: a change of the code does not fetch them again.
+# Dependencies first: a change of the code does not fetch them again. rich draws the tables of commands that need
+# TensorFlow, pycparser is for those who build what cryptography brings built.
 FROM builder AS gateway-environment
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 RUN /opt/uv/bin/uv venv .venv \
-    && /opt/uv/bin/uv export --frozen --no-dev --extra serving --extra tracing --prune tensorflow --no-emit-project -o /tmp/gateway.txt \
+    && /opt/uv/bin/uv export --frozen --no-dev --extra serving --extra tracing --no-emit-project \
+        --prune tensorflow --prune rich --prune pycparser -o /tmp/gateway.txt \
     && /opt/uv/bin/uv pip install --no-cache --no-deps -r /tmp/gateway.txt
 COPY --from=tensorflow-protos /opt/protos/tensorflow .venv/lib/python3.11/site-packages/tensorflow
 COPY darkroom darkroom
 COPY pipeline pipeline
 COPY preprocessing preprocessing
 COPY serving serving
-RUN /opt/uv/bin/uv pip install --no-cache --no-deps .
+COPY k8s/slim_environment.py /tmp/
+RUN /opt/uv/bin/uv pip install --no-cache --no-deps . \
+    && python3 /tmp/slim_environment.py .venv/lib/python3.11/site-packages
 
 FROM base AS gateway
 COPY --from=gateway-environment /opt/darkroom/.venv /opt/darkroom/.venv
@@ -82,16 +92,28 @@ ENTRYPOINT ["darkroom", "model-server", "--host", "0.0.0.0"]
 CMD ["--model-base-path", "/models"]
 
 FROM builder AS pipeline-environment
-RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving --extra tracing --no-install-project
+# cpu, or cuda: with NVIDIA's libraries, several gigabytes of them; the driver is the node's.
+ARG ACCELERATOR=cpu
+RUN case "${ACCELERATOR}" in \
+        cpu) echo > /tmp/extras ;; \
+        cuda) echo --extra cuda > /tmp/extras ;; \
+        *) echo "ACCELERATOR is ${ACCELERATOR}; it may be cpu or cuda" >&2; exit 1 ;; \
+    esac \
+    && xargs -a /tmp/extras /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving \
+        --extra tracing --extra kubeflow --no-install-project
 COPY darkroom darkroom
 COPY pipeline pipeline
 COPY preprocessing preprocessing
 COPY serving serving
-RUN /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving --extra tracing --no-editable
+RUN xargs -a /tmp/extras /opt/uv/bin/uv sync --frozen --no-dev --no-cache --extra pipeline --extra serving \
+        --extra tracing --extra kubeflow --no-editable
 
 FROM base AS pipeline
+COPY --from=tensorflow-serving /usr/bin/tensorflow_model_server /usr/local/bin/
 COPY --from=pipeline-environment /opt/darkroom/.venv /opt/darkroom/.venv
 USER 10001
+# It runs on this base: a library that it misses is found here, and not by the first run.
+RUN tensorflow_model_server --version
 # A job that ends: its exit code says how it went.
 HEALTHCHECK NONE
 ENTRYPOINT ["darkroom"]

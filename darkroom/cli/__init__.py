@@ -23,6 +23,7 @@ _COMMANDS = {
     "compile": ("darkroom.cli.compile", "Compile the pipeline for Kubeflow."),
     "submit": ("darkroom.cli.submit", "Start one run in Kubeflow, and follow it to its end."),
     "schedule": ("darkroom.cli.schedule", "Run the pipeline at set times, in Kubeflow or as a CronJob."),
+    "alert-receiver": ("darkroom.cli.alert_receiver", "Start a run when Alertmanager tells of drift."),
     "step": ("darkroom.cli.step", "Run one step of the compiled pipeline, as its container does."),
     "worker": ("darkroom.cli.worker", "Run one worker of a training in several pods, as its pod does."),
     "serve": ("darkroom.cli.serve", "Serve the newest pushed model: gateway and embedded model server."),
