@@ -46,14 +46,14 @@ RUN /opt/uv/bin/uv export --frozen --no-dev --extra serving --no-emit-project --
 WORKDIR /opt/tensorflow
 RUN mkdir /opt/protos && find tensorflow -name '*_pb2.py' -exec cp --parents -t /opt/protos {} +
 
-# Dependencies first: a change of the code does not fetch them again. rich draws the tables of commands that need
-# TensorFlow, pycparser is for those who build what cryptography brings built.
+# Dependencies first: a change of the code does not fetch them again. rich takes the next two for code and Markdown, of
+# which Darkroom prints none; pycparser is for those who build what cryptography brings built.
 FROM builder AS gateway-environment
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 RUN /opt/uv/bin/uv venv .venv \
     && /opt/uv/bin/uv export --frozen --no-dev --extra serving --extra tracing --no-emit-project \
-        --prune tensorflow --prune rich --prune pycparser -o /tmp/gateway.txt \
+        --prune tensorflow --prune pygments --prune markdown-it-py --prune pycparser -o /tmp/gateway.txt \
     && /opt/uv/bin/uv pip install --no-cache --no-deps -r /tmp/gateway.txt
 COPY --from=tensorflow-protos /opt/protos/tensorflow .venv/lib/python3.11/site-packages/tensorflow
 COPY darkroom darkroom

@@ -17,8 +17,8 @@ from pathlib import Path
 
 # Globs below site-packages.
 UNUSED = (
-    # Trains, and needs TensorFlow: the image `pipeline` has it.
-    "pipeline",
+    # Trains, and needs TensorFlow: the image `pipeline` has it. `darkroom models` reads pipeline/models/zoo.py.
+    "pipeline/[!_m]*",
     # numpy's own tests, what builds extension modules, and fields of mathematics that requests don't meet.
     "numpy/_core/_multiarray_tests.*.so",
     "numpy/_core/_operand_flag_tests.*.so",
@@ -45,6 +45,9 @@ UNUSED = (
     "pydantic/v1",
     # Builds extension modules; cryptography runs on _cffi_backend, which stays.
     "cffi",
+    # Messages of Google's services; the exporter of traces takes google/rpc.
+    "google/api",
+    "google/type",
 )
 # Anywhere: what compilers, type checkers and tests read.
 FOR_DEVELOPERS = ("*.a", "*.c", "*.cpp", "*.h", "*.pxd", "*.pyi", "*.pyx", "tests")

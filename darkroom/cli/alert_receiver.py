@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -83,6 +84,9 @@ def command(
     )
     receiver = AlertReceiver(runs, config.model.name, alerts, token_file)
     listener = _listener(host, port)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn stops at them, and then raises them again for the handler from before, which would end the process.
+        signal.signal(number, lambda *_: None)
     click.echo(json.dumps({"event": "listening", "host": host, "port": listener.getsockname()[1]}))
     server = uvicorn.Server(uvicorn.Config(receiver.app, log_config=None, access_log=False, timeout_keep_alive=30))
     try:
