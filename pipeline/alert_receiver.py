@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import ConfigurationError, DarkroomError
 from pipeline.drift_runs import DriftRuns, Reception
 
 _log = logging.getLogger(__name__)
@@ -67,14 +67,14 @@ def read_token(path: Path) -> bytes:
     """The token that senders must bring.
 
     Raises:
-        DarkroomError: the file can't be read, or its content is too short to be a secret.
+        ConfigurationError: the file can't be read, or its content is too short to be a secret.
     """
     try:
         token = path.read_bytes().strip()
     except OSError as error:
-        raise DarkroomError(f"--token-file: {path} can't be read ({error.strerror})") from error
+        raise ConfigurationError(f"--token-file: {path} can't be read ({error.strerror})") from error
     if len(token) < _FEWEST_LETTERS:
-        raise DarkroomError(f"--token-file: {path} must hold {_FEWEST_LETTERS} letters or more")
+        raise ConfigurationError(f"--token-file: {path} must hold {_FEWEST_LETTERS} letters or more")
     return token
 
 

@@ -9,7 +9,7 @@ from tests.k8s.kustomize import NEEDS_KUBECTL, rendered
 
 pytestmark = NEEDS_KUBECTL
 
-SERVING = ("dev", "prod", "prod-gpu")
+SERVING = ("dev", "prod", "prod-gpu", "prod-bucket")
 # docs/operations.md names both.
 OLDEST, NEWEST = "1.29", "1.37"
 # Kinds of the Prometheus operator, whose schemas are not Kubernetes' own.
@@ -117,7 +117,7 @@ def test_each_backend_is_the_name_of_a_model_server(overlay, tmp_path):
     assert list(configuration(overlay, tmp_path).serving.backends)[: len(wanted)] == wanted
 
 
-@pytest.mark.parametrize("overlay", ["prod", "prod-gpu"])
+@pytest.mark.parametrize("overlay", ["prod", "prod-gpu", "prod-bucket"])
 def test_only_the_gateway_reaches_a_model_server(overlay):
     policies = of_kind(overlay, "NetworkPolicy")
     assert policies["nothing-else"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -153,6 +153,32 @@ def test_the_gpu_variant_asks_for_a_gpu_and_runs_the_image_for_it():
     [container] = pod_specs("prod-gpu")["model-server"]["containers"]
     assert container["image"].endswith("-gpu")
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+
+
+def test_model_servers_read_a_bucket_in_place_of_a_volume():
+    assert of_kind("prod-bucket", "PersistentVolumeClaim") == {}
+    [container] = pod_specs("prod-bucket")["model-server"]["containers"]
+    assert "/models" not in [mount["mountPath"] for mount in container["volumeMounts"]]
+    [configuration] = [
+        resource["data"]
+        for resource in of_kind("prod-bucket", "ConfigMap").values()
+        if "models.config" in resource["data"]
+    ]
+    assert 'base_path: "gs://' in configuration["models.config"]
+    # What else they are started with stays.
+    assert set(configuration) == {"batching.config", "models.config", "monitoring.config"}
+    [rule, _] = of_kind("prod-bucket", "NetworkPolicy")["model-server-storage"]["spec"]["egress"]
+    assert 443 in [port["port"] for port in rule["ports"]]
+
+
+def test_runs_of_a_cron_job_reach_the_pushgateway_and_nothing_else():
+    policy = of_kind("prod", "NetworkPolicy")["pipeline"]["spec"]
+    # What darkroom schedule --render puts on its pods: pipeline/cron_job.py.
+    assert policy["podSelector"]["matchLabels"] == {
+        "app.kubernetes.io/name": "darkroom",
+        "app.kubernetes.io/component": "pipeline",
+    }
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [9091, 53, 53]
 
 
 def test_the_dev_overlay_is_one_pod_with_an_embedded_model_server(tmp_path):
