@@ -147,8 +147,8 @@ try_pipeline() {
 from pathlib import Path
 from darkroom.quickstart import write_digits
 write_digits(Path('$mounted/tmp/run/images'))")
-    printf 'data: {images: images}\nmodel: {name: digits}\ntraining: {epochs: 1}\n' > "$mounted/tmp/run/darkroom.yaml"
     chown -R 10001 "$mounted/tmp/run"
+    in_image env HOME=/tmp darkroom init /tmp/run/images -o /tmp/run --name digits
     in_image env HOME=/tmp darkroom run --config /tmp/run/darkroom.yaml
 }
 
