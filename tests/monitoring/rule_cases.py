@@ -224,4 +224,10 @@ CASES = (
         {f"push_failure_time_seconds{{{_RUN}}}": "0x100 6060x19"},
         {f"push_failure_time_seconds{{{_RUN}}}": "6060x120"},
     ),
+    Case(
+        "DarkroomPushgatewayDown",
+        {'up{job="prometheus-pushgateway", instance="a"}': "1x60 0x59"},
+        # A restart, and something else that is down.
+        {'up{job="prometheus-pushgateway", instance="a"}': "1x100 0x9 1x9", 'up{job="gateway", instance="a"}': "0x120"},
+    ),
 )

@@ -87,6 +87,8 @@ def prometheus(gateway, model_server, pushgateway, tmp_path_factory):
     folder = tmp_path_factory.mktemp("prometheus")
     configuration = yaml.safe_load((MONITORING / "prometheus.yaml").read_text())
     configuration["global"] = {"scrape_interval": "2s", "evaluation_interval": "2s"}
+    [alertmanagers] = configuration["alerting"]["alertmanagers"]
+    alertmanagers["static_configs"] = [{"targets": ["127.0.0.1:9"]}]
     configuration["rule_files"] = [str(MONITORING / path) for path in configuration["rule_files"]]
     targets = {
         "gateway": gateway.rest,
