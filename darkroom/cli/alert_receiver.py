@@ -88,7 +88,7 @@ def command(
         # uvicorn stops at them, and then raises them again for the handler from before, which would end the process.
         signal.signal(number, lambda *_: None)
     click.echo(json.dumps({"event": "listening", "host": host, "port": listener.getsockname()[1]}))
-    server = uvicorn.Server(uvicorn.Config(receiver.app, log_config=None, access_log=False, timeout_keep_alive=30))
+    server = uvicorn.Server(uvicorn.Config(receiver.app, log_config=None, access_log=False, server_header=False))
     try:
         server.run(sockets=[listener])
     finally:
