@@ -1,7 +1,7 @@
 """podman with storage of its own, and an image that holds nothing: this machine's programs and checkout are mounted.
 
 So the manifests are played as they are (user, read-only root, no capabilities, volumes, configuration) without an image
-being built, which would take a base image that no test may download. k8s/try_gateway_image.sh tries the image.
+being built, which would take a base image that no test may download. k8s/try_images.sh tries the image.
 """
 
 from __future__ import annotations
