@@ -3,7 +3,7 @@
     python k8s/slim_environment.py SITE_PACKAGES
 
 What goes is named here, with the reason; nothing is guessed. tests/k8s/test_slim_environment.py starts the gateway's
-modules with these names refused, and k8s/try_gateway_image.sh asks the finished image about an image of each format.
+modules with these names refused, and k8s/try_images.sh asks the finished image about an image of each format.
 Needs `strip` (binutils).
 """
 
