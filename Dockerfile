@@ -61,7 +61,9 @@ COPY pipeline pipeline
 COPY preprocessing preprocessing
 COPY serving serving
 COPY k8s/slim_environment.py /tmp/
+# The proto modules were copied, so nobody has compiled them yet.
 RUN /opt/uv/bin/uv pip install --no-cache --no-deps . \
+    && .venv/bin/python -m compileall -q .venv/lib/python3.11/site-packages/tensorflow \
     && python3 /tmp/slim_environment.py .venv/lib/python3.11/site-packages
 
 FROM base AS gateway
