@@ -63,6 +63,8 @@ def pod_spec(section: KubernetesSection, wanted: PodSection, command: PodCommand
         pod["nodeSelector"] = dict(wanted.node_selector)
     if wanted.tolerations:
         pod["tolerations"] = [one.model_dump(exclude_none=True) for one in wanted.tolerations]
+    if section.priority_class is not None:
+        pod["priorityClassName"] = section.priority_class
     if section.pull_secrets:
         pod["imagePullSecrets"] = [{"name": secret} for secret in section.pull_secrets]
     return pod

@@ -16,6 +16,7 @@ from darkroom.cli.run_display import RunDisplay
 from darkroom.configuration import DarkroomConfig, load_configuration
 from darkroom.configuration.load import DEFAULT_FILE
 from darkroom.errors import DarkroomError, NotBlessedError
+from pipeline.runs.one_at_a_time import UnderWayError, one_at_a_time
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
@@ -50,16 +51,21 @@ def command(
     if if_new and if_new_span:
         raise click.UsageError("give --if-new or --if-new-span, not both")
     config = load_configuration(config_path, overrides)
-    with reported(config) as record:
-        if (if_new or if_new_span) and _has_nothing_to_do(config, for_span=if_new_span):
-            record.nothing_new = True
-            return
-        execute(
-            config,
-            "run",
-            verbose,
-            lambda display, streams: _run(config, description, record, display, streams, as_json=as_json),
-        )
+    try:
+        with one_at_a_time(config), reported(config) as record:
+            if (if_new or if_new_span) and _has_nothing_to_do(config, for_span=if_new_span):
+                record.nothing_new = True
+                return
+            execute(
+                config,
+                "run",
+                verbose,
+                lambda display, streams: _run(config, description, record, display, streams, as_json=as_json),
+            )
+    except UnderWayError as error:
+        if not (if_new or if_new_span):
+            raise
+        click.echo(f"{error}: nothing was started.", err=True)
 
 
 def _run(

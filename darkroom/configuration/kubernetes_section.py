@@ -94,6 +94,11 @@ class KubernetesSection(Section):
     pull_secrets: tuple[Annotated[str, Field(pattern=_NAME)], ...] = Field(
         default=(), description="Secrets that open the image's registry."
     )
+    priority_class: Annotated[str, Field(pattern=_NAME)] | None = Field(
+        default=None,
+        description="PriorityClass of a CronJob's pods and of a training job's, such as `darkroom-training` of "
+        "`k8s/base`, which has to be in the cluster; Kubeflow's own steps have none.",
+    )
     default: StepSection = Field(default_factory=StepSection, description="What a step takes that is not named below.")
     steps: dict[str, StepSection] = Field(
         default_factory=dict,

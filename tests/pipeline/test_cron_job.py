@@ -13,6 +13,7 @@ kubernetes:
   environment: {TF_CPP_MIN_LOG_LEVEL: "2"}
   volumes: [{claim: darkroom, path: /darkroom}, {claim: images, path: /images}]
   pull_secrets: [registry]
+  priority_class: darkroom-training
   steps:
     Trainer:
       gpus: 1
@@ -65,6 +66,7 @@ def test_the_pod_takes_what_the_trainer_takes(documents, pod):
         "limits": {"cpu": "8", "memory": "16Gi", "nvidia.com/gpu": "1"},
     }
     assert pod["nodeSelector"] == {"pool": "gpu"}
+    assert pod["priorityClassName"] == "darkroom-training"
     assert documents[1]["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] == 5400
 
 
