@@ -131,12 +131,17 @@ def create_tuning_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
     return _pipeline(config, [*data.components, *resolver, _tuner(config, options, data, baseline)])
 
 
-def create_data_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
-    """The part of a configuration's pipeline that looks at the data, before any training."""
-    return _pipeline(config, list(_data(config, is_trained_on=False).components[:-1]))
+def create_data_pipeline(config: DarkroomConfig, *, ends_run: bool = True) -> tfx_pipeline.Pipeline:
+    """The part of a configuration's pipeline that looks at the data, before any training.
+
+    Args:
+        config: the configuration.
+        ends_run: whether it fails where `data.validation` blocks the data.
+    """
+    return _pipeline(config, list(_data(config, is_trained_on=False, ends_run=ends_run).components[:-1]))
 
 
-def _data(config: DarkroomConfig, *, is_trained_on: bool = True) -> _Data:
+def _data(config: DarkroomConfig, *, is_trained_on: bool = True, ends_run: bool = True) -> _Data:
     example_gen = ImageExampleGen(IngestionOptions.from_configuration(config))
     examples = example_gen.outputs["examples"]
     statistics_gen = components.StatisticsGen(examples=examples, stats_options=statistics_options(config.data.task))
@@ -154,6 +159,7 @@ def _data(config: DarkroomConfig, *, is_trained_on: bool = True) -> _Data:
         example_validator.outputs["anomalies"],
         previous.outputs["previous"],
         config,
+        ends_run=ends_run,
     )
     transform = components.Transform(
         examples=examples,

@@ -49,6 +49,8 @@ def inspect(config_path: str, overrides: tuple[str, ...], as_json: bool, verbose
             streams.console.print(f"put aside: {reason} {count}", markup=False)
         for note in (*report.facts.notes, *report.anomalies, *(one.sentence for one in report.check.exceeded)):
             streams.console.print(f"! {note}", markup=False, soft_wrap=True)
+        for key in report.check.blocked_by:
+            streams.console.print(f"! {key} is set to block, and would end a run", markup=False, soft_wrap=True)
         streams.console.print(f"page: {page}", markup=False, soft_wrap=True)
         if as_json:
             streams.stdout.write(json.dumps(_found(report, page)) + "\n")
@@ -75,5 +77,6 @@ def _found(report: DataReport, page: Path) -> dict[str, Any]:
         "anomalies": list(report.anomalies),
         "previous": report.check.previous,
         "drift": [one.sentence for one in report.check.exceeded],
+        "blocked_by": list(report.check.blocked_by),
         "page": str(page),
     }

@@ -21,12 +21,7 @@ if TYPE_CHECKING:
     from pipeline.statistics.data_report import DataReport
 
 # Looking at data must show what is wrong with it, also when that would end a run.
-_SEE_ALL = (
-    "data.max_quarantined=1.0",
-    "data.validation.anomalies=warn",
-    "data.validation.drift=warn",
-    "data.validation.skew=warn",
-)
+_SEE_ALL = ("data.max_quarantined=1.0",)
 
 
 def data_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,7 +52,7 @@ def with_report(
         def create() -> Pipeline:
             from pipeline.pipeline import create_data_pipeline  # noqa: PLC0415
 
-            return create_data_pipeline(config)
+            return create_data_pipeline(config, ends_run=False)
 
         results = run_nodes(display, create, config, datetime.now(UTC).isoformat(), "data")
         from pipeline.statistics.data_report import data_report  # noqa: PLC0415

@@ -26,7 +26,8 @@ def read_bytes(path: str, limit: int | None = None) -> bytes:
     local = _local(path)
     if local is not None:
         with open(local, "rb") as file:
-            return file.read(-1 if limit is None else limit)
+            # Python would take memory for all that is asked for, 64 MB for each image, before it reads.
+            return file.read(-1 if limit is None else min(limit, os.fstat(file.fileno()).st_size + 1))
     with _as_os_errors(), _remote(path).GFile(path, "rb") as file:
         found: bytes = file.read(-1 if limit is None else limit)
         return found

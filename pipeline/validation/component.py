@@ -9,7 +9,7 @@ from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from darkroom.configuration import DarkroomConfig
-from pipeline.validation.data_check import DataCheckResult
+from pipeline.validation.data_check import ENDS_RUN_KEY, DataCheckResult
 from pipeline.validation.executor import DataValidatorExecutor
 from pipeline.validation.served import served_text
 
@@ -17,6 +17,7 @@ from pipeline.validation.served import served_text
 class _Spec(ComponentSpec):
     PARAMETERS = {  # noqa: RUF012 - TFX declares these as plain dicts
         "section": ExecutionParameter(type=str),
+        ENDS_RUN_KEY: ExecutionParameter(type=int),
         "has_dates": ExecutionParameter(type=int),
         "served": ExecutionParameter(type=str),
         # Results are reused for the same content.
@@ -33,8 +34,12 @@ class _Spec(ComponentSpec):
 class DataValidator(base_component.BaseComponent):
     """Anomalies, drift and skew under the rules of `data.validation`.
 
+    Args:
+        ends_run: whether it fails where the rules block; else it shows everything, also what is switched off.
+
     Outputs:
-        data_check: `data_check.json`, and the number of distances above their limits as the property `exceeded`.
+        data_check: `data_check.json`, the number of distances above their limits as the property `exceeded`, and
+            whether later data may be compared with this as `is_baseline`.
 
     Raises:
         DataError: `data.validation.served` cannot be read.
@@ -44,7 +49,13 @@ class DataValidator(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(DataValidatorExecutor)
 
     def __init__(
-        self, statistics: BaseChannel, anomalies: BaseChannel, previous: BaseChannel, config: DarkroomConfig
+        self,
+        statistics: BaseChannel,
+        anomalies: BaseChannel,
+        previous: BaseChannel,
+        config: DarkroomConfig,
+        *,
+        ends_run: bool = True,
     ) -> None:
         section = config.data.validation
         served = "" if section.served is None else config.resolve(section.served)
@@ -53,6 +64,7 @@ class DataValidator(base_component.BaseComponent):
             anomalies=anomalies,
             previous=previous,
             section=section.model_dump_json(),
+            ends_run=int(ends_run),
             has_dates=int("{YYYY}" in config.data.paths[0]),
             served=served,
             served_sha256=hashlib.sha256(served_text(served).encode()).hexdigest() if served else "",

@@ -12,6 +12,11 @@ from pipeline.validation.comparison import Comparison
 
 DATA_CHECK_FILE = "data_check.json"
 
+# DataValidator's parameter that tells a run from a look at the data, and the property of its result that says whether
+# later data may be compared with this. `PreviousData` reads both from ML Metadata.
+ENDS_RUN_KEY = "ends_run"
+BASELINE_PROPERTY = "is_baseline"
+
 
 class DataCheckResult(Artifact):
     """The artifact; `data_check.json` is a `DataCheck`."""
@@ -26,7 +31,7 @@ class DataCheck(BaseModel):
         previous: what the data was compared with; None where there was nothing before.
         anomalies: deviations from the schema, one sentence each.
         comparisons: every feature of every pair of sets.
-        is_blocked: whether a run ends over it.
+        blocked_by: the rules that a run ends over, such as `data.validation.drift`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,7 +39,7 @@ class DataCheck(BaseModel):
     previous: str | None
     anomalies: tuple[str, ...]
     comparisons: tuple[Comparison, ...]
-    is_blocked: bool
+    blocked_by: tuple[str, ...]
 
     @property
     def exceeded(self) -> tuple[Comparison, ...]:

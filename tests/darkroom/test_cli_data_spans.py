@@ -87,6 +87,15 @@ def test_a_run_is_blocked_before_it_trains(project, capfd, key, message):
     assert "Transform" not in printed
 
 
+def test_blocked_data_is_not_what_the_next_is_compared_with(project, capfd):
+    project.deliver("2026-11-21", brightness=200, classes="abc")
+    printed = project.run(capfd, "data", "inspect", "--json", "--set", "data.validation.drift=block")
+    found = json.loads(printed.out)
+    assert (found["spans"], found["previous"]) == (["2026-11-21"], "span 2026-11-19")
+    assert found["blocked_by"] == ["data.validation.drift"]
+    assert "data.validation.drift is set to block, and would end a run" in printed.err
+
+
 def test_a_schema_is_not_overwritten_silently(project, capfd):
     before = project.schema.read_text()
     with pytest.raises(ConfigurationError, match="is there already and stays as it is"):
@@ -100,7 +109,11 @@ def test_a_schema_is_not_overwritten_silently(project, capfd):
 
 def test_spans_are_listed(project, capfd):
     found = json.loads(project.run(capfd, "data", "spans", "--json").out)
-    assert [(row["span"], row["taken"]) for row in found["spans"]] == [("2026-11-19", False), ("2026-11-20", True)]
+    assert [(row["span"], row["taken"]) for row in found["spans"]] == [
+        ("2026-11-19", False),
+        ("2026-11-20", False),
+        ("2026-11-21", True),
+    ]
     assert found["newest_training"] is None
     runs = json.loads(project.run(capfd, "runs", "--json").out)
-    assert {run["spans"] for run in runs} == {"2026-11-19", "2026-11-20"}
+    assert {run["spans"] for run in runs} == {"2026-11-19", "2026-11-20", "2026-11-21"}

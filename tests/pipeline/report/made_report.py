@@ -88,7 +88,7 @@ def made_report(folder, **changes):
                     "is_exceeded": True,
                 },
             ],
-            "is_blocked": False,
+            "blocked_by": [],
         },
         "put_aside": {"corrupt": 2},
         "put_aside_files": ({"file": "x<y>.png", "detail": "cut short"},),
