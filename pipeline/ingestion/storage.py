@@ -5,9 +5,11 @@ Local files do not go through TensorFlow, which wants names in UTF-8 and follows
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,12 +27,20 @@ def read_bytes(path: str, limit: int | None = None) -> bytes:
     """
     local = _local(path)
     if local is not None:
-        with open(local, "rb") as file:
-            # Python would take memory for all that is asked for, 64 MB for each image, before it reads.
-            return file.read(-1 if limit is None else min(limit, os.fstat(file.fileno()).st_size + 1))
+        with open(local, "rb", opener=_without_waiting) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EINVAL, "is a pipe, a socket or a device, no file")
+            # Python takes memory for all that it is asked for, before it reads.
+            return file.read(-1 if limit is None else min(limit, found.st_size + 1))
     with _as_os_errors(), _remote(path).GFile(path, "rb") as file:
-        found: bytes = file.read(-1 if limit is None else limit)
-        return found
+        content: bytes = file.read(-1 if limit is None else limit)
+        return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """An opener: a pipe that nobody writes into would hold up the run."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def write_whole(path: str, content: bytes) -> None:
@@ -94,8 +104,8 @@ def size_and_time(path: str) -> tuple[int, int]:
         found = os.stat(local)
         return found.st_size, found.st_mtime_ns
     with _as_os_errors():
-        stat = _remote(path).stat(path)
-    return int(stat.length), int(stat.mtime_nsec)
+        known = _remote(path).stat(path)
+    return int(known.length), int(known.mtime_nsec)
 
 
 def exists(path: str) -> bool:

@@ -44,6 +44,13 @@ def test_a_good_file_becomes_an_example(reader, tmp_path):
     assert isinstance(read(reader, tmp_path / "a.png"), CheckedImage)
 
 
+@pytest.mark.timeout(60)
+def test_a_pipe_is_refused_and_not_waited_for(reader, tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    found = read(reader, tmp_path / "a.png").entry
+    assert (found.reason, found.detail) == ("unreadable", "cannot be read: is a pipe, a socket or a device, no file")
+
+
 def test_an_example_says_how_its_image_looks(reader, tmp_path):
     pixels = np.zeros((64, 32, 3), np.uint8)
     pixels[:32] = (255, 0, 0)
