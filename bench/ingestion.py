@@ -168,7 +168,9 @@ def measure_ingestion(
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor  # noqa: PLC0415
     from tfx.types import standard_artifacts  # noqa: PLC0415
 
+    from darkroom.configuration.sections import BeamSection  # noqa: PLC0415
     from darkroom.configuration.split_ratios import SplitRatios  # noqa: PLC0415
+    from pipeline.beam_arguments import beam_arguments  # noqa: PLC0415
     from pipeline.ingestion.executor import ImageExecutor  # noqa: PLC0415
     from pipeline.ingestion.ledger import Ledger  # noqa: PLC0415
     from pipeline.ingestion.options import IngestionOptions  # noqa: PLC0415
@@ -183,7 +185,7 @@ def measure_ingestion(
         root=images, ratios=SplitRatios(), limits=ImageLimits(), near_duplicates=near_duplicates, ledgers=remembered
     )
     start = time.monotonic()
-    ImageExecutor(BaseBeamExecutor.Context(beam_pipeline_args=list(beam))).Do(
+    ImageExecutor(BaseBeamExecutor.Context(beam_pipeline_args=beam_arguments(BeamSection(options=beam)))).Do(
         {}, {"examples": [examples], "quarantine": [quarantine]}, {"ingestion_options": options.model_dump_json()}
     )
     seconds = time.monotonic() - start

@@ -81,7 +81,7 @@ def main() -> int:
 def _ingest(images: Path, out: str, workers: int) -> dict[str, Any]:
     for path in images.rglob("*.*"):
         path.read_bytes()
-    beam = ("--runner=DirectRunner", "--direct_running_mode=multi_processing", f"--direct_num_workers={workers}")
+    beam = ("--direct_running_mode=multi_processing", f"--direct_num_workers={workers}")
     return subject("ingest", images=str(images), out=out, beam=beam, near_duplicates=None)
 
 

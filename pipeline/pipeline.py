@@ -15,7 +15,7 @@ from tfx.types import BaseChannel, Channel, standard_artifacts
 
 import darkroom
 from darkroom.configuration import DarkroomConfig
-from darkroom.configuration.sections import BeamSection
+from pipeline.beam_arguments import beam_arguments
 from pipeline.evaluation.component import ModelEvaluator
 from pipeline.evaluation.options import EvaluationOptions
 from pipeline.features import EVAL_SPLIT, TRAIN_SPLIT
@@ -35,9 +35,6 @@ from pipeline.tuning.options import TUNING_KEY, TUNING_ROOT_KEY
 from pipeline.validation.component import DataValidator
 from pipeline.validation.curated_schema import CuratedSchema
 from pipeline.validation.previous_data import PreviousData
-
-# Beam runners whose workers are this process, or its children in the same environment.
-_LOCAL_RUNNERS = ("DirectRunner",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ def create_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
     inside the run.
 
     Raises:
-        darkroom.errors.ConfigurationError: the model's weights or the user's module cannot be used.
+        darkroom.errors.ConfigurationError: the model's weights, the user's module or Beam's options cannot be used.
     """
     config = with_matching_scaling(config)
     data, baseline = _data(config), _baseline()
@@ -122,7 +119,7 @@ def create_tuning_pipeline(config: DarkroomConfig) -> tfx_pipeline.Pipeline:
     A run with `tuning.enabled` reuses its components' results, those of the search included.
 
     Raises:
-        darkroom.errors.ConfigurationError: the model's weights or the user's module cannot be used.
+        darkroom.errors.ConfigurationError: the model's weights, the user's module or Beam's options cannot be used.
     """
     config = with_matching_scaling(config)
     data, baseline = _data(config), _baseline()
@@ -233,13 +230,5 @@ def _pipeline(config: DarkroomConfig, nodes: list[base_node.BaseNode]) -> tfx_pi
         components=nodes,
         enable_cache=config.pipeline.cache,
         metadata_connection_config=metadata_connection(config),
-        beam_pipeline_args=_beam_arguments(config.beam),
+        beam_pipeline_args=beam_arguments(config.beam),
     )
-
-
-def _beam_arguments(beam: BeamSection) -> list[str]:
-    arguments = [f"--runner={beam.runner}"]
-    if beam.runner in _LOCAL_RUNNERS:
-        # TFX packs itself for remote workers, a second for each component, unless it is told what they run in.
-        arguments.append("--sdk_container_image=none")
-    return [*arguments, *beam.options]

@@ -28,7 +28,7 @@ def spans(config_path: str, overrides: tuple[str, ...], as_json: bool) -> None:
     if survey is None:
         raise ConfigurationError(
             f"{config_path}: {config.images_path} does not come in spans. Put {{SPAN}}, or {{YYYY}}, {{MM}} "
-            "and {{DD}}, in the place of what is another in each of them."
+            "and {DD}, in the place of what is another in each of them."
         )
     # Looking at data is a run of its own, which trains nothing.
     trained = (run for run in RunHistory.of(config).runs() if run.spans is not None and run.output("Trainer", "model"))

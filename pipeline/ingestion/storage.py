@@ -10,6 +10,7 @@ import glob
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -71,6 +72,30 @@ def open_to_read(path: str) -> Any:
     """A file of bytes that can be read at any place."""
     local = _local(path)
     return open(local, "rb") if local is not None else _remote(path).GFile(path, "rb")
+
+
+@contextmanager
+def opened_by_tensorflow(path: str) -> Iterator[str]:
+    """A path under which TensorFlow's own readers open a file: a copy where they have no way to it, while this is open.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    local = _local(path)
+    if local is not None:
+        yield local
+        return
+    remote = _remote(path)
+    import tensorflow as tf  # noqa: PLC0415
+
+    if remote is tf.io.gfile:
+        yield path
+        return
+    with tempfile.NamedTemporaryFile() as copy:
+        with remote.GFile(path, "rb") as file:
+            shutil.copyfileobj(file, copy)
+        copy.flush()
+        yield copy.name
 
 
 def make_folder(path: str) -> None:

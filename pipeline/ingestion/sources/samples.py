@@ -26,6 +26,15 @@ SAMPLES_FILES = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an image is listed: the list's split, the sample's number in it, its class name."""
+
+    split: str
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Samples(Source):
     """A job folder.
 
@@ -78,12 +87,16 @@ class Samples(Source):
         return [TRAIN_SPLIT, EVAL_SPLIT, *((TEST_SPLIT,) if has_test else ())]
 
     def images(self, part: str, class_names: Sequence[str]) -> Iterator[LabelledImage | Quarantined]:
-        """The samples of a list, in their order."""
+        """The samples of a list, in their order.
+
+        An image that is there several times counts once: it is held out where one of the lists holds it out.
+        """
         ids = {name: number for number, name in enumerate(class_names)}
         mapping = self._mapping()
         # Without a list for the test split, it is drawn from the training samples.
         split = part if part != TRAIN_SPLIT or TEST_SPLIT in self.parts() else None
         file = SAMPLES_FILES[part]
+        places = self._places()
         for number, sample in enumerate(_list(self._read(file), self._path(file))):
             if not isinstance(sample, dict) or not isinstance(sample.get("image_id"), str) or not sample["image_id"]:
                 yield Quarantined(f"{file}:{number}", "", reasons.MISSING_IMAGE, f"sample {number} has no image_id")
@@ -92,14 +105,29 @@ class Samples(Source):
             if label is None or label == "":
                 yield Quarantined(name, "", reasons.MISSING_LABEL, f"sample {number} of {file} has no label")
                 continue
-            index = _index(label)
-            text = mapping.get(index, str(label)) if index is not None else str(label)
+            text = _class_name(label, mapping)
             if text not in ids:
                 detail = f"sample {number} of {file}: {label!r} is neither an index nor a name of {MAPPING_FILE}"
                 yield Quarantined(name, str(label), reasons.UNKNOWN_LABEL, detail)
                 continue
+            problem = _repeated(part, number, places[name])
+            if problem is not None:
+                yield Quarantined(name, text, *problem)
+                continue
             path = storage.join(self.section.images or self.section.folder, name)
             yield LabelledImage(path, name, label=ids[text], text=text, split=split)
+
+    def _places(self) -> dict[str, list[_Place]]:
+        """Where each image is listed, those first that hold it out."""
+        mapping, lists = self._mapping(), self.parts()
+        places: dict[str, list[_Place]] = {}
+        for split in (split for split in (TEST_SPLIT, EVAL_SPLIT, TRAIN_SPLIT) if split in lists):
+            file = SAMPLES_FILES[split]
+            for number, sample in enumerate(_list(self._read(file), self._path(file))):
+                name = sample.get("image_id") if isinstance(sample, dict) else None
+                if isinstance(name, str) and sample.get("label") not in (None, ""):
+                    places.setdefault(name, []).append(_Place(split, number, _class_name(sample["label"], mapping)))
+        return places
 
     def _mapping(self) -> dict[int, str]:
         found = self._read(MAPPING_FILE)
@@ -131,6 +159,23 @@ def _list(found: Any, path: str) -> list[Any]:
     if not isinstance(found, list):
         raise DataError(f"{path}: holds a {type(found).__name__}, but samples are an array of objects.")
     return found
+
+
+def _repeated(split: str, number: int, places: list[_Place]) -> tuple[str, str] | None:
+    """Why a sample is put aside whose image is listed at several places; None for the one that counts."""
+    here = f"sample {number} of {SAMPLES_FILES[split]}"
+    if len({place.text for place in places}) > 1:
+        return reasons.CONFLICTING_ROWS, f"{here}: the image is listed with other labels, too; remove the wrong samples"
+    first = places[0]
+    if (first.split, first.number) == (split, number):
+        return None
+    counting = f"sample {first.number} of {SAMPLES_FILES[first.split]}"
+    return reasons.DUPLICATE_ROW, f"{here} has the image of {counting}, which counts; remove it"
+
+
+def _class_name(label: object, mapping: dict[int, str]) -> str:
+    index = _index(label)
+    return mapping.get(index, str(label)) if index is not None else str(label)
 
 
 def _index(label: object) -> int | None:

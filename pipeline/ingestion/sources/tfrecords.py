@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ from pipeline.ingestion.sources.class_order import in_id_order
 from pipeline.ingestion.sources.source import Source
 
 _GZIP = b"\x1f\x8b"
+
+# What TensorFlow puts around the message of an error.
+_OF_THE_OP = re.compile(r"\{\{.*?\}\} | \[Op:.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class TfRecords(Source):
         Without `classes` this reads every record once.
 
         Raises:
-            DataError: there are no files, one is damaged or holds no examples.
+            DataError: there are no files, one is damaged or holds no examples, or none has a class.
         """
         self.parts()
         if self.task is Task.REGRESSION:
@@ -68,6 +72,12 @@ class TfRecords(Source):
             for path in self.parts():
                 for _, feature in self._features(path):
                     found.add(self._class_of(feature) or "")
+            if found == {""}:
+                keys = self.section.keys
+                raise DataError(
+                    f"{self.location}: no record has a class in {keys.text} or {keys.label}. Set "
+                    "data.tfrecords.keys.text or keys.label to the feature that says it."
+                )
         return sorted(found - {""})
 
     def class_names(self) -> list[str]:
@@ -131,7 +141,7 @@ class TfRecords(Source):
         if text:
             return text
         number = _number(feature, self.section.keys.label)
-        if number is None or number != int(number):
+        if number is None or not number.is_integer():
             return _text(feature, self.section.keys.label) or None
         place = int(number) - self.section.first_label
         if self.classes is None:
@@ -157,25 +167,31 @@ class TfRecords(Source):
 
     def _features(self, path: str) -> Iterator[tuple[int, Any]]:
         """The records of a file, from 0, as maps of features."""
-        with storage.open_to_read(path) as file:
-            compression = "GZIP" if file.read(2) == _GZIP else ""
-        records = iter(tf.data.TFRecordDataset(path.removeprefix("file://"), compression))
-        number = 0
-        while True:
-            try:
-                record = next(records).numpy()
-            except StopIteration:
-                return
-            except tf.errors.OpError as error:
-                raise DataError(
-                    f"{path}: is damaged behind its first {number} records ({str(error.message).splitlines()[0]}). "
-                    "What follows cannot be read; get the file again, or take it out of data.tfrecords.pattern."
-                ) from error
-            try:
-                yield number, tf.train.Example.FromString(record).features.feature
-            except DecodeError as error:
-                raise DataError(f"{path}: record {number} is no tf.Example ({error}).") from error
-            number += 1
+        with storage.opened_by_tensorflow(path) as opened:
+            with storage.open_to_read(opened) as file:
+                compression = "GZIP" if file.read(2) == _GZIP else ""
+            for number, record in enumerate(_records(path, tf.data.TFRecordDataset(opened, compression))):
+                try:
+                    yield number, tf.train.Example.FromString(record).features.feature
+                except DecodeError as error:
+                    raise DataError(f"{path}: record {number} is no tf.Example ({error}).") from error
+
+
+def _records(path: str, dataset: tf.data.TFRecordDataset) -> Iterator[bytes]:
+    records, number = iter(dataset), 0
+    while True:
+        try:
+            record = next(records).numpy()
+        except StopIteration:
+            return
+        except tf.errors.OpError as error:
+            said = _OF_THE_OP.sub("", str(error.message).splitlines()[0])
+            raise DataError(
+                f"{path}: is damaged behind its first {number} records ({said}). What follows cannot be read; get the "
+                "file again, or take it out of data.tfrecords.pattern."
+            ) from error
+        yield record
+        number += 1
 
 
 def _values(feature: Any, key: str) -> list[Any]:

@@ -8,7 +8,9 @@ from dask.distributed import LocalCluster, default_client
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
+from darkroom.configuration.sections import BeamSection
 from darkroom.configuration.split_ratios import SplitRatios
+from pipeline.beam_arguments import beam_arguments
 from pipeline.ingestion.executor import ImageExecutor
 from pipeline.ingestion.options import IngestionOptions
 from pipeline.ingestion.quarantine import Quarantine
@@ -19,7 +21,7 @@ from tests.preprocessing.made_images import jpeg_bytes
 # Worker processes import TensorFlow.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-MULTI_PROCESS = ("--runner=DirectRunner", "--direct_running_mode=multi_processing", "--direct_num_workers=2")
+MULTI_PROCESS = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +38,12 @@ def ingest(tmp_path_factory):
     write_bad_files(root / "1")
     options = IngestionOptions(root=str(root), ratios=SplitRatios(), limits=ImageLimits()).model_dump_json()
 
-    def run(*arguments):
+    def run(**section):
+        arguments = beam_arguments(BeamSection(**section))
         target = tmp_path_factory.mktemp("out")
         examples, quarantine = standard_artifacts.Examples(), Quarantine()
         examples.uri, quarantine.uri = str(target / "examples"), str(target / "quarantine")
-        context = BaseBeamExecutor.Context(beam_pipeline_args=list(arguments))
+        context = BaseBeamExecutor.Context(beam_pipeline_args=arguments)
         ImageExecutor(context).Do(
             {}, {"examples": [examples], "quarantine": [quarantine]}, {"ingestion_options": options}
         )
@@ -56,18 +59,18 @@ def ingest(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(ingest):
-    return ingest("--runner=DirectRunner")
+    return ingest()
 
 
 def test_processes_write_what_one_writes(ingest, alone):
     assert len(alone) == 6
-    assert ingest(*MULTI_PROCESS) == alone
+    assert ingest(options=MULTI_PROCESS) == alone
 
 
 def test_dask_writes_what_one_process_writes(ingest, alone):
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
         address = f"--dask_client_address={cluster.scheduler_address}"
-        found = ingest("--runner=apache_beam.runners.dask.dask_runner.DaskRunner", address)
+        found = ingest(runner="apache_beam.runners.dask.dask_runner.DaskRunner", options=(address,))
         # Beam leaves its clients open, one for each of the two pipelines.
         for _ in range(2):
             default_client().close()

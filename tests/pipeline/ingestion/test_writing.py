@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from darkroom.configuration.sections import BeamSection
+from pipeline.beam_arguments import beam_arguments
 from pipeline.ingestion.staging import StagingFile, read_rows
 from pipeline.ingestion.writing import WriteShards, shards_of
 
@@ -22,7 +24,7 @@ def write(tmp_path):
             staged.append(record, name=number)
         staged.close()
         rows = read_rows([staged.stem])
-        with beam.Pipeline() as pipeline:
+        with beam.Pipeline(argv=beam_arguments(BeamSection())) as pipeline:
             shards = list(shards_of(rows, np.zeros(len(rows), int)))
             _ = pipeline | beam.Create(shards) | WriteShards(str(tmp_path), (staged.stem,))
         [path] = tmp_path.glob("Split-train/*.gz")

@@ -7,6 +7,7 @@ import pytest
 from darkroom.configuration.samples_section import SamplesSection
 from darkroom.errors import DataError
 from darkroom.task import Task
+from pipeline.ingestion.labelled_image import LabelledImage, Quarantined
 from pipeline.ingestion.sources.samples import Samples
 
 
@@ -49,6 +50,23 @@ def test_without_a_test_list_training_samples_are_free_to_test(job):
         ("/images/a.png", None),
         ("/images/b.png", "eval"),
     ]
+
+
+def test_an_image_of_two_lists_is_held_out_and_does_not_train(job):
+    source = job(MAPPING, [sample("a.png", 0), sample("b.png", 1)], [sample("b.png", "cat"), sample("b.png", 1)])
+    found = all_of(source)
+    assert [image.split for image in found if isinstance(image, LabelledImage)] == [None, "eval"]
+    assert [(row.file, row.reason, row.detail.partition(",")[0]) for row in found if isinstance(row, Quarantined)] == [
+        ("b.png", "duplicate_row", f"sample 1 of {name}_samples.json has the image of sample 0 of val_samples.json")
+        for name in ("train", "val")
+    ]
+
+
+def test_an_image_with_two_labels_is_put_aside_wherever_it_is_listed(job):
+    source = job(MAPPING, [sample("a.png", 0), sample("b.png", 0)], [sample("b.png", 1), sample("c.png", 1)])
+    assert [(row.file, row.reason) for row in all_of(source) if isinstance(row, Quarantined)] == [
+        ("b.png", "conflicting_rows")
+    ] * 2
 
 
 def test_indices_may_have_gaps_and_the_positive_class_comes_last(job):

@@ -6,6 +6,7 @@ import tensorflow as tf
 from darkroom.configuration.tfrecords_section import TfRecordKeys, TfRecordsSection
 from darkroom.errors import DataError
 from darkroom.task import Task
+from pipeline.ingestion import storage
 from pipeline.ingestion.labelled_image import Quarantined
 from pipeline.ingestion.sources.tfrecords import TfRecords
 
@@ -119,6 +120,32 @@ def test_a_damaged_file_ends_the_run_and_is_named(records, tmp_path, damage, mes
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match=rf"a\.tfrecord: is {message}"):
         all_of(source)
+
+
+def test_what_tensorflow_calls_its_own_step_is_not_told(records, tmp_path):
+    (tmp_path / "a.tfrecord").write_bytes(b"text" * 20)
+    with pytest.raises(DataError) as found:
+        TfRecords(TfRecordsSection(pattern=f"{tmp_path}/*.tfrecord")).class_names()
+    assert "corrupted record at 0 (Is this even a TFRecord file?))" in str(found.value)
+
+
+def test_records_whose_class_is_under_another_key_are_told(records):
+    with pytest.raises(DataError, match=r"no record has a class in image/class/text .* Set data\.tfrecords\.keys"):
+        records(example(jpeg=b"1", species=b"cat")).class_names()
+
+
+def test_a_label_that_is_nan_is_put_aside(records):
+    found = all_of(records(*IMAGENET, example(image__encoded=b"3", image__class__label=float("nan"))))
+    assert found[2].reason == "missing_label"
+
+
+def test_records_are_read_where_tensorflow_has_no_file_system(records, tmp_path):
+    records(*IMAGENET)
+    root = f"memory://{tmp_path.name}"
+    storage.write_whole(f"{root}/a.tfrecord", (tmp_path / "a.tfrecord").read_bytes())
+    found = all_of(TfRecords(TfRecordsSection(pattern=f"{root}/*.tfrecord")))
+    storage.remove_folder(root)
+    assert [image.data for image in found] == [b"1", b"2"]
 
 
 def test_records_of_something_else_are_refused(records):
