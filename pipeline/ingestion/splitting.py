@@ -9,7 +9,7 @@ import numpy as np
 from darkroom.task import Task
 from pipeline.ingestion.ledger import Ledger
 from pipeline.ingestion.options import IngestionOptions
-from pipeline.ingestion.splits import ASIDE, Images, assign, follow, strata_of_targets
+from pipeline.ingestion.splits import ASIDE, UNDECIDED, Images, assign, follow, strata_of_targets
 from pipeline.ingestion.staging import Rows, sha256_order
 from pipeline.ingestion.units import units_of
 
@@ -40,8 +40,8 @@ def split_rows(rows: Rows, options: IngestionOptions, ledger: Ledger) -> Splitti
         ledger: what earlier runs decided, also of images that are not among the rows. What the source itself decides
             comes first.
     """
-    given = rows["given"].astype(np.int64) - 1
-    known = np.where(given >= 0, given, ledger.look_up(rows["sha256"]))
+    given = _held_out_once(rows)
+    known = np.where(given == UNDECIDED, ledger.look_up(rows["sha256"]), given)
     units = _follow_those_away(rows, known, ledger.without(rows["sha256"]), options.near_duplicates)
     is_regression = options.task is Task.REGRESSION
     images = Images(
@@ -53,6 +53,14 @@ def split_rows(rows: Rows, options: IngestionOptions, ledger: Ledger) -> Splitti
     return Splitting(
         splits, np.flatnonzero(splits == ASIDE), units, _conflicts(rows, rows["target" if is_regression else "label"])
     )
+
+
+def _held_out_once(rows: Rows) -> np.ndarray:
+    """What the source decides, `[N]`; of the same bytes in several of its splits, only the last split has them."""
+    given = rows["given"].astype(np.int64) - 1
+    starts = _starts(rows)[:-1]
+    last = np.repeat(np.maximum.reduceat(given, starts), np.diff(_starts(rows))) if len(rows) else given
+    return np.where((given != UNDECIDED) & (given < last), ASIDE, given)
 
 
 def _follow_those_away(rows: Rows, known: np.ndarray, away: Ledger, near_distance: int | None) -> np.ndarray:
@@ -71,8 +79,15 @@ def _follow_those_away(rows: Rows, known: np.ndarray, away: Ledger, near_distanc
 
 
 def _conflicts(rows: Rows, values: np.ndarray) -> tuple[np.ndarray, ...]:
-    changes = (rows["sha256"][1:] != rows["sha256"][:-1]).any(axis=1)
-    starts = np.flatnonzero(np.concatenate([[True], changes, [True]])) if len(rows) else np.zeros(1, int)
+    starts = _starts(rows)
     several = np.flatnonzero(np.diff(starts) > 1)
     sets = (np.arange(starts[number], starts[number + 1]) for number in several)
     return tuple(members for members in sets if (values[members] != values[members[0]]).any())
+
+
+def _starts(rows: Rows) -> np.ndarray:
+    """Where the rows of each SHA-256 begin, and their number at the end."""
+    if not len(rows):
+        return np.zeros(1, int)
+    changes = (rows["sha256"][1:] != rows["sha256"][:-1]).any(axis=1)
+    return np.flatnonzero(np.concatenate([[True], changes, [True]]))
