@@ -58,7 +58,8 @@ def _data_of(store: metadata_store.MetadataStore, statistics: Sequence[int]) -> 
     made = {
         event.artifact_id: event.execution_id
         for event in store.get_events_by_artifact_ids(statistics)
-        if event_lib.is_valid_output_event(event)
+        # What a Resolver chose counts as its output, too, under other keys.
+        if event_lib.is_valid_output_event(event, "statistics")
     }
     examples = {
         event.execution_id: event.artifact_id
@@ -93,7 +94,7 @@ def _baselines(store: metadata_store.MetadataStore, data: Mapping[int, str]) -> 
     results = {
         event.execution_id: event.artifact_id
         for event in _events_of(store, [execution.id for execution in validations])
-        if event_lib.is_valid_output_event(event)
+        if event_lib.is_valid_output_event(event, "data_check")
     }
     properties = _properties(store, results.values(), BASELINE_PROPERTY)
     # Looks before runs, the earlier before the later: the last one stays.

@@ -18,6 +18,7 @@ class Pipeline:
         self.store = metadata_store.MetadataStore(config)
         self.validation = self.store.put_execution_type(metadata_store_pb2.ExecutionType(name=VALIDATOR_TYPE))
         self.statistics_gen = self.store.put_execution_type(metadata_store_pb2.ExecutionType(name="StatisticsGen"))
+        self.resolver = self.store.put_execution_type(metadata_store_pb2.ExecutionType(name="Resolver"))
         self.types = {
             name: self.store.put_artifact_type(metadata_store_pb2.ArtifactType(name=name))
             for name in ("Examples", "ExampleStatistics", "DataCheckResult")
@@ -33,6 +34,8 @@ class Pipeline:
         [number] = self.store.put_executions([EXECUTION(type_id=self.statistics_gen)])
         self._event(EVENT.INPUT, number, self.store.put_artifacts([examples])[0], "examples")
         self._event(EVENT.OUTPUT, number, made.id, "statistics")
+        [number] = self.store.put_executions([EXECUTION(type_id=self.resolver)])
+        self._event(EVENT.INTERNAL_OUTPUT, number, made.id, "current")
         if span is not None:
             made.span = span
         self.known.append(made)
