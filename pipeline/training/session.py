@@ -257,6 +257,7 @@ class Session:
                 offset=turn.offset,
                 # Keras ends each call of `fit` with the moving average as the weights, and the rest of an epoch is one.
                 within_epochs=self._section.optimizer.ema_momentum is None,
+                steps_per_epoch=per_epoch,
                 clock=self.clock,
                 has_epochs=lambda: self._has_epochs,
                 strategy=self._subject.strategy,

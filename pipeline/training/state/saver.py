@@ -78,6 +78,7 @@ class StateSaver(keras.callbacks.Callback):
         phase: int,
         offset: int,
         within_epochs: bool,
+        steps_per_epoch: int,
         clock: Clock,
         has_epochs: Callable[[], bool],
         strategy: tf.distribute.Strategy,
@@ -91,6 +92,7 @@ class StateSaver(keras.callbacks.Callback):
             phase: from 0.
             offset: Keras's number of the phase's first epoch.
             within_epochs: whether a state between two epochs' ends can be gone on from.
+            steps_per_epoch: of a whole epoch.
             clock: the training's.
             has_epochs: whether the session has trained its epochs.
             strategy: the training's; all its workers save and pause in the same step.
@@ -99,6 +101,7 @@ class StateSaver(keras.callbacks.Callback):
         self._store, self._section, self._resumables = store, section, tuple(resumables)
         self._strategy, self._has_epochs = strategy, has_epochs
         self._phase, self._offset, self._within_epochs, self._clock = phase, offset, within_epochs, clock
+        self._steps_per_epoch = steps_per_epoch
         self._epoch = self._step = self._unsaved_steps = 0
         self._saved_at = time.monotonic()
         self._pending: SavedState | None = None
@@ -133,6 +136,9 @@ class StateSaver(keras.callbacks.Callback):
         self._step += 1
         self._unsaved_steps += 1
         if not self._within_epochs:
+            return
+        if self.model.stop_training or self._step >= self._steps_per_epoch:
+            # An epoch without a step cannot be gone on with: Keras would measure nothing. The epoch's end follows.
             return
         over, due = any_worker_says(self._strategy, self._clock.is_over(), self._is_due())
         if over or due:
